@@ -1,0 +1,548 @@
+//! The application model as it is written: the shape of the YAML or JSON file, with places, before any name is
+//! resolved or any formula parsed. The JSON Schema is generated from these types, and the writers of foreign formats
+//! build them.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::offer::{CloudKind, Purchase};
+use crate::span::Spanned;
+
+/// A mapping from names to values in the order of the file, each name with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entries<T>(pub Vec<(Spanned<String>, T)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Entries(Vec::new())
+    }
+}
+
+impl<T> Entries<T> {
+    /// True without entries.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value with a name.
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(n, _)| n.value == name).map(|(_, v)| v)
+    }
+
+    /// Adds an entry that a program made.
+    pub fn push(&mut self, name: impl Into<String>, value: T) {
+        self.0.push((Spanned::made(name.into()), value));
+    }
+
+    /// The names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&Spanned<String>, &T)> {
+        self.0.iter().map(|(n, v)| (n, v))
+    }
+}
+
+impl<T: Serialize> Serialize for Entries<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(n, v)| (&n.value, v)))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = IndexMap::<String, T>::deserialize(deserializer)?;
+        Ok(Entries(map.into_iter().map(|(n, v)| (Spanned::made(n), v)).collect()))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Entries<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Entries_of_{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<IndexMap<String, T>>()
+    }
+}
+
+/// A number, a truth value or a text. Formulas, quantities and ranges are written as one of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A truth value.
+    Bool(bool),
+    /// A bare number.
+    Number(f64),
+    /// A text: a formula, a quantity with a unit, a range such as `2..6`.
+    Text(String),
+}
+
+impl Default for Scalar {
+    fn default() -> Self {
+        Scalar::Text(String::new())
+    }
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scalar::Bool(b) => write!(f, "{b}"),
+            Scalar::Number(n) => write!(f, "{n}"),
+            Scalar::Text(t) => f.write_str(t),
+        }
+    }
+}
+
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        Scalar::Text(text.to_owned())
+    }
+}
+
+/// One scalar or a list of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// A single value.
+    One(Spanned<Scalar>),
+    /// A choice among values.
+    Many(Vec<Spanned<Scalar>>),
+}
+
+impl OneOrMany {
+    /// The values, one or more.
+    pub fn values(&self) -> &[Spanned<Scalar>] {
+        match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+/// An application model: what is to run, what it needs, what is valued.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDocument {
+    /// The name of the application.
+    pub application: Spanned<String>,
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// ISO 4217 code of the money in this model. A catalog with another currency is refused. Default: the
+    /// catalog's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Spanned<String>>,
+    /// Which offers may be used by any component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<CatalogDocument>,
+    /// Named numbers and quantities for formulas, such as `rate: 40 1/s`.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub constants: Entries<Spanned<Scalar>>,
+    /// The parts of the application.
+    pub components: Entries<ComponentDocument>,
+    /// Measured and computed values that formulas use.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub metrics: Entries<MetricDocument>,
+    /// Formulas that must hold in every deployment.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub constraints: Entries<ConstraintDocument>,
+    /// Service level objectives: formulas that should hold; their violation asks for a new decision. One that depends
+    /// on the deployment is also a constraint of it.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub slo: Entries<ConstraintDocument>,
+    /// Rules about which instances share nodes and how many there are.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub structure: Entries<StructureDocument>,
+    /// Limits on what may be bought from a provider, a region or a machine family.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub quotas: Entries<QuotaDocument>,
+    /// What is best. Without it the total cost is minimised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utility: Option<UtilityDocument>,
+    /// When and how the running deployment may be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconfigure: Option<ReconfigureDocument>,
+}
+
+/// Which offers of the catalog may be used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogDocument {
+    /// Only these providers, such as `[aws, openstack]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<OneOrMany>,
+    /// Only these regions; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<OneOrMany>,
+    /// Only these ways of buying: `on-demand`, `spot`, `reserved`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<OneOrMany>,
+    /// Only these machine types; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_types: Option<OneOrMany>,
+    /// None of these machine types; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_machine_types: Option<OneOrMany>,
+}
+
+/// How instances are put on nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hosting {
+    /// One instance on a node of its own.
+    #[default]
+    Dedicated,
+    /// Instances are packed on nodes together with those of other shared components.
+    Shared,
+}
+
+/// Whether the instances of a dedicated component are alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fleet {
+    /// All instances on nodes of one offer.
+    #[default]
+    Uniform,
+    /// Any combination of offers.
+    Mixed,
+}
+
+/// A part of the application that runs as a number of identical instances.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComponentDocument {
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How many instances: a number (`1`), an inclusive range (`2..6`) or a list of choices. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cardinality: Option<OneOrMany>,
+    /// `dedicated`: one instance on a node of its own. `shared`: instances are packed on nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosting: Option<Hosting>,
+    /// Shared hosting: at most how many instances of this component one node may host. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_node: Option<Spanned<Scalar>>,
+    /// Dedicated hosting: `uniform` (all instances on one offer) or `mixed` (any combination of offers).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
+    /// What the node (dedicated) or the instance (shared) must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires: Option<RequiresDocument>,
+    /// Where instances may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementDocument>,
+    /// Components that must run before this one starts and with which it talks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Spanned<String>>,
+    /// `false`: instances that run stay where they are. New ones may still be added. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moveable: Option<bool>,
+}
+
+/// Requirements on resources. A number is exact, `2..6` an inclusive range, `">= 1024 MiB, < 8000 MiB"` a
+/// conjunction, a list a choice. MB is 10^6 bytes, MiB 2^20.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequiresDocument {
+    /// vCPU. Shared hosting: what one instance uses; the lower end of a range counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<OneOrMany>,
+    /// Memory with a unit, such as `8 GB` or `">= 4 GiB"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<OneOrMany>,
+    /// Local disk with a unit. An offer that does not tell its disk is taken to have enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<OneOrMany>,
+    /// Number of GPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<OneOrMany>,
+    /// Price of one node per hour, such as `"<= 0.50 USD/h"`. Dedicated hosting only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<OneOrMany>,
+    /// Free attributes of the offer, by name: a number, a range, a text or a list of choices.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub labels: Entries<OneOrMany>,
+}
+
+/// Where instances may run. Every list is a choice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementDocument {
+    /// `public`, `private`, `edge` or `own`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<OneOrMany>,
+    /// Providers, such as `aws`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<OneOrMany>,
+    /// Continents (`EU`), countries (`DE`), regions (`eu-central-1`) or zones; an offer inside any of them is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<OneOrMany>,
+    /// Operating system, such as `ubuntu`. An offer that boots any image satisfies every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OneOrMany>,
+    /// Processor architecture: `amd64` or `arm64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<OneOrMany>,
+    /// `on-demand`, `spot` or `reserved`. Default: `on-demand` and `reserved`; spot nodes must be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<OneOrMany>,
+    /// Machine types; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_type: Option<OneOrMany>,
+    /// Offer ids; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<OneOrMany>,
+    /// At most so many instances in one place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<SpreadsDocument>,
+}
+
+/// One spread rule or several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SpreadsDocument {
+    /// One rule.
+    One(SpreadDocument),
+    /// Several rules, all of which hold.
+    Many(Vec<SpreadDocument>),
+}
+
+impl SpreadsDocument {
+    /// The rules.
+    pub fn rules(&self) -> &[SpreadDocument] {
+        match self {
+            SpreadsDocument::One(one) => std::slice::from_ref(one),
+            SpreadsDocument::Many(many) => many,
+        }
+    }
+}
+
+/// At most so many instances of the component in one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpreadDocument {
+    /// The kind of place.
+    pub by: SpreadBy,
+    /// The largest number of instances in one such place.
+    pub at_most: Spanned<Scalar>,
+}
+
+/// A kind of place over which instances are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpreadBy {
+    /// A zone of a region; an offer that names no zone counts its region as one zone.
+    Zone,
+    /// A region of a provider.
+    Region,
+    /// The same as `region`.
+    Location,
+    /// A country.
+    Country,
+    /// A provider.
+    Provider,
+    /// A machine type.
+    MachineType,
+}
+
+/// A metric: a measured value, or a formula over other metrics and attributes. A text alone is a formula.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MetricDocument {
+    /// A formula.
+    Formula(Spanned<Scalar>),
+    /// All properties.
+    Full(MetricProperties),
+}
+
+/// The properties of a metric.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricProperties {
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Computed from other metrics, constants and attributes instead of measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<Spanned<Scalar>>,
+    /// The component on which it is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<Spanned<String>>,
+    /// How samples become one value: `mean`, `sum`, `min`, `max`, `count`, `rate`, `stddev`, `p50` ... `p99`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregate: Option<Spanned<String>>,
+    /// Over which time samples are aggregated, such as `5m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Spanned<Scalar>>,
+    /// The unit of the value, such as `1/s`, `ms` or `percent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Spanned<String>>,
+    /// The value to use as long as none is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Spanned<Scalar>>,
+}
+
+/// A constraint: a formula that must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ConstraintDocument {
+    /// The formula alone.
+    Formula(Spanned<Scalar>),
+    /// The formula with its description.
+    Full(ConstraintProperties),
+}
+
+impl ConstraintDocument {
+    /// The formula.
+    pub fn formula(&self) -> &Spanned<Scalar> {
+        match self {
+            ConstraintDocument::Formula(formula) => formula,
+            ConstraintDocument::Full(full) => &full.formula,
+        }
+    }
+}
+
+/// The properties of a constraint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstraintProperties {
+    /// The formula that must hold.
+    pub formula: Spanned<Scalar>,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// A rule about which instances share nodes, or how many there are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum StructureDocument {
+    /// Never on one node with any of the others.
+    Conflict {
+        /// The component.
+        conflict: Spanned<String>,
+        /// The components it must not meet.
+        with: Vec<Spanned<String>>,
+    },
+    /// On every node the same number of instances of each.
+    Colocate {
+        /// The components.
+        colocate: Vec<Spanned<String>>,
+    },
+    /// An instance on every used node of the shared pool, except on those that host one of `unless`.
+    EveryNode {
+        /// The component.
+        every_node: Spanned<String>,
+        /// Nodes that host one of these have none; and no node hosts two of these.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unless: Vec<Spanned<String>>,
+    },
+    /// At least so many instances in all.
+    AtLeast {
+        /// The number.
+        at_least: Spanned<Scalar>,
+        /// The components whose instances are counted together.
+        of: Vec<Spanned<String>>,
+    },
+    /// At most so many instances in all.
+    AtMost {
+        /// The number.
+        at_most: Spanned<Scalar>,
+        /// The components whose instances are counted together.
+        of: Vec<Spanned<String>>,
+    },
+    /// Exactly so many instances in all.
+    Exactly {
+        /// The number.
+        exactly: Spanned<Scalar>,
+        /// The components whose instances are counted together.
+        of: Vec<Spanned<String>>,
+    },
+    /// Exactly one of these components has instances.
+    Alternatives {
+        /// The components; their cardinality should begin at 0.
+        alternatives: Vec<Spanned<String>>,
+    },
+    /// So many of one for every so many of another, such as `2 mysql per 3 wordpress`: 3 n(mysql) >= 2 n(wordpress).
+    Require {
+        /// The rule as a text.
+        require: Spanned<String>,
+    },
+}
+
+/// A limit on what may be bought of the offers that match. What is not named matches all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaDocument {
+    /// Only offers of these providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<OneOrMany>,
+    /// Only offers in these places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<OneOrMany>,
+    /// Only these machine types; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_type: Option<OneOrMany>,
+    /// Only offers bought this way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<OneOrMany>,
+    /// At most so many nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Spanned<Scalar>>,
+    /// At most so many vCPU in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<Spanned<Scalar>>,
+    /// At most so much memory in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Spanned<Scalar>>,
+    /// At most so much money per time, such as `3 USD/h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Spanned<Scalar>>,
+}
+
+/// What is best.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum UtilityDocument {
+    /// The larger the better.
+    Maximize {
+        /// The formula.
+        maximize: Spanned<Scalar>,
+    },
+    /// The smaller the better.
+    Minimize {
+        /// The formula.
+        minimize: Spanned<Scalar>,
+    },
+}
+
+/// When and how the running deployment may be changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReconfigureDocument {
+    /// Time between two regular decisions, such as `5m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Spanned<Scalar>>,
+    /// `observe`, `recommend` or `automatic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ReconfigureMode>,
+}
+
+/// What may happen without a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReconfigureMode {
+    /// Decide and record, change nothing.
+    Observe,
+    /// Propose a plan that a person approves.
+    Recommend,
+    /// Apply what passes the gate.
+    Automatic,
+}
+
+/// Words that the language knows for a fixed choice, for messages and completion.
+pub const PURCHASES: [Purchase; 3] = [Purchase::OnDemand, Purchase::Spot, Purchase::Reserved];
+/// Kinds of cloud that the language knows.
+pub const CLOUDS: [CloudKind; 4] = [CloudKind::Public, CloudKind::Private, CloudKind::Edge, CloudKind::Own];

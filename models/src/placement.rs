@@ -1,0 +1,140 @@
+//! Placements and deployments: which instances on which nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::application::ComponentId;
+use crate::catalog::{Catalog, OfferIndex};
+use crate::quantity::Price;
+
+/// A placement over the offers of one catalog: groups of identical nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The groups; no two are alike in offer, zone and instances once [`Placement::normalize`] has run.
+    pub groups: Vec<NodeGroup>,
+}
+
+/// A number of identical nodes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeGroup {
+    /// What is bought.
+    pub offer: OfferIndex,
+    /// The zone, an index into the offer's `zones`; `None` when the offer names none or it does not matter.
+    pub zone: Option<u16>,
+    /// Instances on each node, ascending by component, each count at least 1.
+    pub instances: Vec<(ComponentId, u32)>,
+    /// The number of nodes.
+    pub count: u32,
+}
+
+impl Placement {
+    /// Joins equal groups, drops empty ones and sorts them by offer, zone and instances.
+    pub fn normalize(&mut self) {
+        self.groups.retain(|g| g.count > 0);
+        for group in &mut self.groups {
+            group.instances.retain(|(_, n)| *n > 0);
+            group.instances.sort_unstable();
+        }
+        self.groups.sort_unstable();
+        self.groups.dedup_by(|later, earlier| {
+            let same =
+                later.offer == earlier.offer && later.zone == earlier.zone && later.instances == earlier.instances;
+            if same {
+                earlier.count = earlier.count.saturating_add(later.count);
+            }
+            same
+        });
+    }
+
+    /// The number of instances of a component.
+    pub fn cardinality(&self, component: ComponentId) -> u64 {
+        self.groups
+            .iter()
+            .map(|g| {
+                let on_node: u64 =
+                    g.instances.iter().filter(|(c, _)| *c == component).map(|(_, n)| u64::from(*n)).sum();
+                on_node * u64::from(g.count)
+            })
+            .sum()
+    }
+
+    /// The number of nodes.
+    pub fn nodes(&self) -> u64 {
+        self.groups.iter().map(|g| u64::from(g.count)).sum()
+    }
+
+    /// The price of all nodes per hour.
+    pub fn cost(&self, catalog: &Catalog) -> Price {
+        self.groups.iter().map(|g| catalog[g.offer].price.times(u64::from(g.count))).sum()
+    }
+}
+
+/// A deployment as a file or an answer gives it: by names, so that it outlives its catalog. The JSON answer of
+/// `cardinal solve` has these fields too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Deployment {
+    /// The groups of identical nodes.
+    pub nodes: Vec<DeployedNodes>,
+}
+
+/// A number of identical nodes of a deployment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DeployedNodes {
+    /// The id of the offer.
+    pub offer: String,
+    /// The zone, when it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The number of nodes.
+    #[serde(default = "one")]
+    pub count: u32,
+    /// The price of one node per hour when it was decided; the catalog's price is used where it has the offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<f64>,
+    /// Instances on each node, by component name.
+    pub instances: BTreeMap<String, u32>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What runs now, resolved against the application and the catalog.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CurrentDeployment {
+    /// The nodes on offers that the catalog still has.
+    pub placement: Placement,
+    /// Nodes on offers that the catalog no longer has.
+    pub vanished: Vec<VanishedNodes>,
+}
+
+/// Running nodes whose offer is not in the catalog.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VanishedNodes {
+    /// The id of the offer.
+    pub offer: Arc<str>,
+    /// The number of nodes.
+    pub count: u32,
+    /// The recorded price of one node per hour.
+    pub price: Option<Price>,
+    /// Instances on each node.
+    pub instances: Vec<(ComponentId, u32)>,
+}
+
+impl CurrentDeployment {
+    /// The number of running instances of a component, those on vanished offers included.
+    pub fn cardinality(&self, component: ComponentId) -> u64 {
+        let vanished: u64 = self
+            .vanished
+            .iter()
+            .map(|v| {
+                let on_node: u64 =
+                    v.instances.iter().filter(|(c, _)| *c == component).map(|(_, n)| u64::from(*n)).sum();
+                on_node * u64::from(v.count)
+            })
+            .sum();
+        self.placement.cardinality(component) + vanished
+    }
+}
