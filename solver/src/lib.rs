@@ -10,6 +10,7 @@
 pub mod bound;
 pub mod cluster;
 pub mod engine;
+pub mod explain;
 pub mod formulation;
 pub mod objective;
 pub mod pattern;
