@@ -26,6 +26,7 @@ pub mod solution;
 pub mod span;
 pub mod tolerance;
 pub mod unit;
+pub mod verify;
 
 #[cfg(test)]
 mod fixtures;
