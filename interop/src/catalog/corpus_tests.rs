@@ -1,0 +1,1 @@
+//! Reading of the real inputs in the corpus.

@@ -1,0 +1,1 @@
+//! Reading, refusing, writing, merging.
