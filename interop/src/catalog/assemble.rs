@@ -116,7 +116,7 @@ impl<'s> Assembler<'s> {
 
     /// The catalog with the warnings, or the errors.
     pub(super) fn finish(mut self) -> Result<(Catalog, Diagnostics), Diagnostics> {
-        if self.catalog.is_empty() {
+        if self.catalog.is_empty() && !self.findings.has_errors() {
             self.findings.warn(Diagnostic::warning(Span::NONE, "the catalog has no offers"));
         }
         let diagnostics = self.findings.finish()?;

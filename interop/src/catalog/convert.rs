@@ -23,14 +23,16 @@ pub fn merge(catalogs: Vec<Catalog>) -> Result<(Catalog, Diagnostics), Diagnosti
         if catalog.currency != merged.currency {
             return Err(Diagnostics(vec![mixed_currencies(&merged, &catalog)]));
         }
-        let replaced = catalog.offers().iter().filter(|o| merged.find(&o.id).is_some()).count();
-        if merged.len() + catalog.len() - replaced > OFFERS_MAX {
+        let replaced = catalog.offers().iter().filter(|o| merged.insert((*o).clone()).is_some()).count();
+        if merged.len() > OFFERS_MAX {
             let error =
                 Diagnostic::error(Span::NONE, format!("the catalogs have more than {OFFERS_MAX} offers together"));
             return Err(Diagnostics(vec![error.help("drop offers that no model can use")]));
         }
         if replaced > 0 {
-            let message = format!("{replaced} offers of `{}` replace earlier ones with the same id", catalog.source);
+            let what = if replaced == 1 { "offer" } else { "offers" };
+            let message =
+                format!("{replaced} {what} of `{}` taken instead of earlier ones with the same id", catalog.source);
             warnings.push(Diagnostic::warning(Span::NONE, message));
         }
         if !catalog.date.is_empty() && (merged.date.is_empty() || catalog.date < merged.date) {
@@ -41,9 +43,6 @@ pub fn merge(catalogs: Vec<Catalog>) -> Result<(Catalog, Diagnostics), Diagnosti
                 merged.source.push_str("; ");
             }
             merged.source.push_str(&catalog.source);
-        }
-        for offer in catalog.offers() {
-            merged.insert(offer.clone());
         }
     }
     Ok((merged, warnings))

@@ -51,19 +51,18 @@ fn read_document<'s>(walker: &mut Walker<'s>, into: &mut Assembler<'s>) -> Resul
         }
         let step = walker.step()?;
         let Some(value) = walker.node(step)? else { break };
-        if value.is_null() {
-            continue;
-        }
-        let Some(text) = value.text() else {
-            into.refuse(value.span(), &name, Problem::new(format!("`{name}` is one text"), "write one text"));
-            continue;
-        };
-        if !set_fact(&mut into.catalog, &name, text, value.span(), &mut into.findings) {
+        if !KEYS.contains(&name.as_str()) {
             let help = match did_you_mean(&name, KEYS) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("a catalog has the keys {}", KEYS.join(", ")),
             };
             into.refuse(key.span(), "", Problem::new(format!("`{name}` is not known here"), help));
+        } else if let Some(text) = value.text() {
+            if !value.is_null() {
+                set_fact(&mut into.catalog, &name, text, value.span(), &mut into.findings);
+            }
+        } else {
+            into.refuse(value.span(), &name, Problem::new(format!("`{name}` is one text"), "write one text"));
         }
     }
     if !has_offers {

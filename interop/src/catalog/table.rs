@@ -139,14 +139,8 @@ fn read_facts(text: &str, base: usize, catalog: &mut Catalog, findings: &mut Fin
     }
 }
 
-/// Sets currency, date or source of a catalog; any other name is a comment. True when it was one of the three.
-pub(super) fn set_fact(
-    catalog: &mut Catalog,
-    name: &str,
-    value: &str,
-    span: Span,
-    findings: &mut Findings<'_>,
-) -> bool {
+/// Sets currency, date or source of a catalog; any other name is a comment.
+pub(super) fn set_fact(catalog: &mut Catalog, name: &str, value: &str, span: Span, findings: &mut Findings<'_>) {
     match name {
         "currency" => match currency(value) {
             Some(code) => catalog.currency = code,
@@ -158,9 +152,8 @@ pub(super) fn set_fact(
         },
         "date" => catalog.date = value.to_owned(),
         "source" => catalog.source = value.to_owned(),
-        _ => return false,
+        _ => {}
     }
-    true
 }
 
 /// A currency code in capitals; an empty one means an abstract unit. `None` when it is neither.
