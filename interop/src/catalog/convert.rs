@@ -23,7 +23,10 @@ pub fn merge(catalogs: Vec<Catalog>) -> Result<(Catalog, Diagnostics), Diagnosti
         if catalog.currency != merged.currency {
             return Err(Diagnostics(vec![mixed_currencies(&merged, &catalog)]));
         }
-        let replaced = catalog.offers().iter().filter(|o| merged.insert((*o).clone()).is_some()).count();
+        let mut replaced = 0usize;
+        for offer in catalog.offers() {
+            replaced += usize::from(merged.insert(offer.clone()).is_some());
+        }
         if merged.len() > OFFERS_MAX {
             let error =
                 Diagnostic::error(Span::NONE, format!("the catalogs have more than {OFFERS_MAX} offers together"));
