@@ -12,6 +12,7 @@
 
 pub mod application;
 pub mod catalog;
+pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod formula;
@@ -19,6 +20,7 @@ pub mod location;
 pub mod offer;
 pub mod placement;
 pub mod quantity;
+pub mod schema;
 pub mod snapshot;
 pub mod solution;
 pub mod span;
