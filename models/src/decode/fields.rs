@@ -179,6 +179,7 @@ impl Reader {
 
 fn unknown_key(name: &Spanned<String>, path: &str, known: &[&str]) -> Diagnostic {
     let list = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+    let synonym = SYNONYMS.iter().find(|(other, word)| *other == name.value && known.contains(word));
     let belongs =
         SECTIONS.iter().find(|(section, keys)| known.contains(section) && keys.contains(&name.value.as_str()));
     let meant = synonym.map(|(_, word)| *word).or_else(|| did_you_mean(&name.value, known.iter().copied()));
