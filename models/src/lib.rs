@@ -20,6 +20,7 @@ pub mod location;
 pub mod offer;
 pub mod placement;
 pub mod quantity;
+pub mod requirement;
 pub mod schema;
 pub mod snapshot;
 pub mod solution;
