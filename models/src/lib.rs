@@ -10,10 +10,12 @@
 //! typed) → [`snapshot::Snapshot`] (with catalog, metric values and what runs now).
 #![forbid(unsafe_code)]
 
+pub mod admissible;
 pub mod application;
 pub mod catalog;
 pub mod diagnostic;
 pub mod document;
+pub mod evaluate;
 pub mod formula;
 pub mod location;
 pub mod offer;
@@ -24,3 +26,7 @@ pub mod solution;
 pub mod span;
 pub mod tolerance;
 pub mod unit;
+pub mod verify;
+
+#[cfg(test)]
+mod fixtures;
