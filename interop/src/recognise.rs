@@ -1,5 +1,6 @@
 //! Which format a model is in, told from its content, and the one door to all importers of models.
 
+use cardinal_models::decode::decode;
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Source};
 use cardinal_models::document::ModelDocument;
 use cardinal_models::span::Span;
@@ -55,6 +56,8 @@ pub struct Imported {
     pub format: Format,
     /// What the conversion decided and left out; empty for a native model.
     pub report: ConversionReport,
+    /// What is probably not meant in a native model.
+    pub warnings: Diagnostics,
 }
 
 /// Tells the format of a model from its content: the root element of XML, the keys of JSON. What is neither a known
@@ -124,10 +127,18 @@ pub fn import_model(source: &Source, format: Option<Format>) -> Result<Imported,
                 .help("give the CAMEL model that the constraint problem was made from");
             return Err(Diagnostics(vec![error]));
         }
-        Format::Native => {
-            let error = Diagnostic::error(Span::NONE, "native models are not supported yet");
-            return Err(Diagnostics(vec![error]));
-        }
+        Format::Native => return native(source),
     };
-    Ok(Imported { document, format, report })
+    Ok(Imported { document, format, report, warnings: Diagnostics::default() })
+}
+
+fn native(source: &Source) -> Result<Imported, Diagnostics> {
+    let (document, findings) = decode(source);
+    match document {
+        Some(document) if !findings.has_errors() => {
+            let report = ConversionReport::default();
+            Ok(Imported { document, format: Format::Native, report, warnings: findings })
+        }
+        _ => Err(findings),
+    }
 }

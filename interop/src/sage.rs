@@ -154,7 +154,7 @@ impl Import {
         self.unused(component, &["id", "name", "Compute", "Storage", "operatingSystem"], "component");
         let Some(id) = self.whole(component, "id", path) else { return };
         let name = match component.get("name").and_then(Value::as_str) {
-            Some(name) if !name.trim().is_empty() => names::without_backticks(name),
+            Some(name) if !name.trim().is_empty() => names::allowed(name, "component"),
             _ => return self.error(&format!("{path}.name"), "the component has no name", "write \"name\": \"web\""),
         };
         if self.names.values().any(|n| *n == name) {

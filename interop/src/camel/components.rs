@@ -121,7 +121,7 @@ fn component_name<'a>(
         conversion.findings.push(error.help("add name=\"...\""));
         return None;
     }
-    let name = names::without_backticks(written);
+    let name = names::allowed(written, "component");
     if name != written {
         conversion.report.decide(written, format!("the component is called '{name}'"));
     }

@@ -10,6 +10,7 @@ use super::Conversion;
 use super::formula::LENGTH_MAX;
 use super::metrics::Metrics;
 use super::tree::{self, Node};
+use crate::names;
 
 /// Deepest nesting of constraints in constraints.
 const NESTING_MAX: usize = 50;
@@ -239,8 +240,8 @@ impl<'a> Builder<'a> {
 
     /// A name that no other constraint or objective has.
     fn name(&mut self, wanted: &str, default: &str) -> String {
-        let wanted = if wanted.is_empty() { default } else { wanted };
-        let mut name = wanted.to_owned();
+        let wanted = names::without_backticks(if wanted.is_empty() { default } else { wanted });
+        let mut name = wanted.clone();
         let mut number = 2;
         while !self.taken.insert(name.clone()) {
             name = format!("{wanted}_{number}");

@@ -316,7 +316,7 @@ impl<'a> Metrics<'a> {
     ) -> Meaning {
         let written = tree::name(metric);
         let wanted = other_context.map(tree::name).filter(|n| !n.is_empty()).unwrap_or(written);
-        let wanted = names::without_backticks(wanted);
+        let wanted = names::allowed(wanted, "metric");
         let mut name = wanted.clone();
         let mut number = 2;
         while !self.taken.insert(name.clone()) {

@@ -258,24 +258,26 @@ fn bound<'a>(
         }
         let unit = unit_name(conversion, attribute)?;
         // `hasMin` alone is the disk in Melodic; inside a feature that is plainly about another resource it is that.
-        let about = match (lower.contains("cores"), lower.contains("memory"), family) {
-            (true, ..) | (_, _, "CPU") => &mut bounds.cores,
-            (_, true, _) | (_, _, "RAM") => &mut bounds.memory,
-            _ => &mut bounds.disk,
-        };
-        let amount = if lower.contains("cores") || family == "CPU" && !lower.contains("memory") {
-            amount
+        let (about, default) = if lower.contains("cores") {
+            (&mut bounds.cores, None)
+        } else if lower.contains("memory") {
+            (&mut bounds.memory, Some("MegaBytes"))
+        } else if lower.contains("storage") {
+            (&mut bounds.disk, Some("GigaBytes"))
         } else {
-            let default = if lower.contains("memory") || family == "RAM" { "MegaBytes" } else { "GigaBytes" };
-            match mib_per(unit.unwrap_or(default)) {
-                Some(factor) => amount * factor,
-                None => {
-                    let message = format!("'{}' has the unit '{}'", tree::label(attribute), unit.unwrap_or(""));
-                    let error = conversion.tree.error_at(attribute, "unit", message);
-                    return Err(
-                        error.help("give an amount of data in Bytes, KiloBytes, MegaBytes, GigaBytes or TeraBytes")
-                    );
-                }
+            match family {
+                "CPU" => (&mut bounds.cores, None),
+                "RAM" => (&mut bounds.memory, Some("MegaBytes")),
+                _ => (&mut bounds.disk, Some("GigaBytes")),
+            }
+        };
+        let amount = match default.map(|default| (mib_per(unit.unwrap_or(default)), unit)) {
+            None => amount,
+            Some((Some(factor), _)) => amount * factor,
+            Some((None, unit)) => {
+                let message = format!("'{}' has the unit '{}'", tree::label(attribute), unit.unwrap_or(""));
+                let error = conversion.tree.error_at(attribute, "unit", message);
+                return Err(error.help("give an amount of data in Bytes, KiloBytes, MegaBytes, GigaBytes or TeraBytes"));
             }
         };
         if least {
