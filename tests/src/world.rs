@@ -7,8 +7,9 @@ use std::sync::Arc;
 use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::Source;
-use cardinal_models::offer::Offer;
+use cardinal_models::offer::{CloudKind, Offer, OperatingSystem, Purchase};
 use cardinal_models::placement::{CurrentDeployment, Placement};
+use cardinal_models::quantity::{Bytes, Cores, Price};
 use cardinal_models::resolve::load;
 use cardinal_models::snapshot::Snapshot;
 
@@ -58,6 +59,30 @@ impl World {
         snapshot.current =
             self.current.clone().map(|placement| CurrentDeployment { placement, vanished: Vec::new() });
         snapshot
+    }
+}
+
+/// An on-demand offer of `aws` in the region `eu` of Germany, without zones, labels and a told disk.
+pub fn plain_offer(id: &str, cores: u64, memory_gib: u64, price: f64) -> Offer {
+    Offer {
+        id: id.into(),
+        provider: "aws".into(),
+        region: "eu".into(),
+        zones: Arc::new([]),
+        country: "DE".into(),
+        places: Arc::new([]),
+        coordinates: None,
+        machine_type: id.into(),
+        cloud: CloudKind::Public,
+        purchase: Purchase::OnDemand,
+        cores: Cores(cores * 1000),
+        memory: Bytes(memory_gib * 1024 * Bytes::MIB),
+        disk: None,
+        gpus: 0,
+        architecture: "amd64".into(),
+        os: OperatingSystem::Any,
+        price: Price::from_units(price).unwrap_or(Price::ZERO),
+        labels: Arc::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
 use crate::range;
 use crate::space::Choices;
-use crate::term::{FleetTerm, Point, Slot, Term, binary, fold};
+use crate::term::{FleetTerm, Point, Slot, Term, apply, binary, fold};
 
 /// The attributes of one offer of a component, and nothing else.
 pub(super) struct OfferPoint<'a> {
@@ -83,8 +83,10 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
         BinaryOp::Greater => BinaryOp::Less,
         other => other,
     };
-    if let Term::Constant(_) = a {
-        return Some(binary(flipped, b.clone(), a.clone()));
+    match (a, b) {
+        (Term::Constant(x), Term::Constant(y)) => return Some(Term::Constant(apply(op, *x, *y))),
+        (Term::Constant(_), _) => return Some(binary(flipped, b.clone(), a.clone())),
+        _ => {}
     }
     if let (Term::Binary(BinaryOp::Divide, n, d), Term::Constant(_)) = (a, b) {
         let divisor = range::range(d, leaves);
