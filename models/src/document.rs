@@ -435,7 +435,7 @@ pub struct ConstraintProperties {
 
 /// A rule about which instances share nodes, or how many there are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum StructureDocument {
     /// Never on one node with any of the others.
     Conflict {
@@ -523,7 +523,7 @@ pub struct QuotaDocument {
 
 /// What is best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum UtilityDocument {
     /// The larger the better.
     Maximize {
