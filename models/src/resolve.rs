@@ -50,6 +50,9 @@ pub fn load(source: &Source) -> Result<(Application, ModelDocument, Diagnostics)
             }
         };
     }
+    if findings.error_count() > MAX_FINDINGS {
+        return Err(findings);
+    }
     // What was not understood would make other parts look wrong: those findings are left out.
     let broken: Vec<String> = findings.0.iter().map(|d| d.path.clone()).filter(|p| !p.is_empty()).collect();
     let doubtful = broken.iter().filter_map(|path| path.strip_prefix("components.")).map(String::from).collect();

@@ -375,6 +375,9 @@ fn content_span(source: &str, text: &str, style: ScalarStyle, span: Span) -> Spa
 }
 
 fn syntax_error(at: usize, info: &str) -> Diagnostic {
+    if info.contains("recursion limit") {
+        return too_deep(Span::new(at, at));
+    }
     let diagnostic = Diagnostic::error(Span::new(at, at), format!("this is not YAML: {info}"));
     let help = if info.contains("tab") {
         Some("indent with spaces")
