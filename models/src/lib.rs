@@ -10,11 +10,13 @@
 //! typed) → [`snapshot::Snapshot`] (with catalog, metric values and what runs now).
 #![forbid(unsafe_code)]
 
+pub mod admissible;
 pub mod application;
 pub mod catalog;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
+pub mod evaluate;
 pub mod formula;
 pub mod location;
 pub mod offer;
@@ -28,4 +30,8 @@ pub mod solution;
 pub mod span;
 pub mod tolerance;
 pub mod unit;
+pub mod verify;
 pub mod write;
+
+#[cfg(test)]
+mod fixtures;

@@ -1,0 +1,468 @@
+//! Judges whether a placement obeys every rule of its snapshot.
+//!
+//! Deliberately plain: it counts nodes and instances and evaluates the user's formulas, and shares no code with the
+//! encodings of the solver. Each solution passes here before anyone sees it.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+
+use crate::admissible::refusal;
+use crate::application::{Application, Component, ComponentId, ConstraintKind, Quota, Structure};
+use crate::catalog::OfferIndex;
+use crate::document::{Fleet, Hosting, SpreadBy};
+use crate::evaluate::Evaluator;
+use crate::offer::Offer;
+use crate::placement::{NodeGroup, Placement};
+use crate::quantity::{Bytes, Cores, Price};
+use crate::snapshot::Snapshot;
+
+/// A kind of rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rule {
+    /// The placement names only what exists, each component once on a node, in numbers that can be counted.
+    WellFormed,
+    /// A component has an allowed number of instances.
+    Cardinality,
+    /// An offer may host each component on its nodes.
+    Admissible,
+    /// A node of a dedicated component hosts one instance of it and nothing else.
+    Dedicated,
+    /// A node hosts something.
+    NotEmpty,
+    /// At most so many instances of a component on one node.
+    PerNode,
+    /// The instances on a shared node fit on it.
+    Capacity,
+    /// The components on a shared node can run on one operating system.
+    OperatingSystem,
+    /// A uniform fleet is on one offer.
+    Uniform,
+    /// At most so many instances of a component in one place.
+    Spread,
+    /// A zone is one of the offer's.
+    Zone,
+    /// A rule of `structure`.
+    Structure,
+    /// A rule of `quotas`.
+    Quota,
+    /// A formula of `constraints` or `slo`.
+    Constraint,
+    /// Running instances of a component that may not be moved stay on their offers.
+    Moveable,
+}
+
+impl Rule {
+    /// The word in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rule::WellFormed => "well-formed",
+            Rule::Cardinality => "cardinality",
+            Rule::Admissible => "requirement",
+            Rule::Dedicated => "dedicated hosting",
+            Rule::NotEmpty => "empty node",
+            Rule::PerNode => "per_node",
+            Rule::Capacity => "capacity",
+            Rule::OperatingSystem => "operating system",
+            Rule::Uniform => "uniform fleet",
+            Rule::Spread => "spread",
+            Rule::Zone => "zone",
+            Rule::Structure => "structure",
+            Rule::Quota => "quota",
+            Rule::Constraint => "constraint",
+            Rule::Moveable => "moveable",
+        }
+    }
+}
+
+/// A rule that a placement breaks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// The kind of rule.
+    pub rule: Rule,
+    /// The user's name of the rule, constraint, quota or component.
+    pub name: String,
+    /// What is wrong, without a full stop.
+    pub message: String,
+}
+
+impl Display for Violation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`: {}", self.rule.as_str(), self.name, self.message)
+    }
+}
+
+/// Every rule of the snapshot that the placement breaks; none for an admissible placement.
+pub fn verify(snapshot: &Snapshot, placement: &Placement) -> Vec<Violation> {
+    let mut check = Check { snapshot, application: &snapshot.application, placement, violations: Vec::new() };
+    check.well_formed();
+    // What is not well-formed cannot be looked up and counted.
+    if check.violations.is_empty() {
+        check.nodes();
+        check.components();
+        check.structure();
+        check.quotas();
+        check.constraints();
+    }
+    check.violations
+}
+
+struct Check<'a> {
+    snapshot: &'a Snapshot,
+    application: &'a Application,
+    placement: &'a Placement,
+    violations: Vec<Violation>,
+}
+
+/// How many instances of the component each node of the group hosts.
+fn on_node(group: &NodeGroup, component: ComponentId) -> u64 {
+    group.instances.iter().filter(|(c, _)| *c == component).map(|(_, n)| u64::from(*n)).sum()
+}
+
+fn hosts(group: &NodeGroup, component: ComponentId) -> bool {
+    on_node(group, component) > 0
+}
+
+impl<'a> Check<'a> {
+    fn report(&mut self, rule: Rule, name: &str, message: String) {
+        self.violations.push(Violation { rule, name: name.to_owned(), message });
+    }
+
+    fn offer(&self, index: OfferIndex) -> &'a Offer {
+        &self.snapshot.catalog[index]
+    }
+
+    fn component_name(&self, id: ComponentId) -> &'a str {
+        self.application.components.get(id.index()).map_or("?", |c| c.name.as_ref())
+    }
+
+    /// The groups that have nodes.
+    fn groups(&self) -> impl Iterator<Item = &'a NodeGroup> + use<'a> {
+        self.placement.groups.iter().filter(|group| group.count > 0)
+    }
+
+    /// True when the group's nodes belong to the shared pool.
+    fn is_shared(&self, group: &NodeGroup) -> bool {
+        group.instances.iter().any(|(c, _)| self.application[*c].hosting == Hosting::Shared)
+    }
+
+    fn well_formed(&mut self) {
+        let mut nodes: u64 = 0;
+        let mut instances: u64 = 0;
+        for group in &self.placement.groups {
+            if self.snapshot.catalog.offers().get(group.offer.0 as usize).is_none() {
+                let message = "nodes are placed on an offer that the catalog does not have".to_owned();
+                self.report(Rule::WellFormed, &format!("offer {}", group.offer.0), message);
+            }
+            for (i, (component, number)) in group.instances.iter().enumerate() {
+                let name = self.component_name(*component);
+                if component.index() >= self.application.components.len() {
+                    let message = "a node hosts a component that the application does not have".to_owned();
+                    self.report(Rule::WellFormed, &format!("component {}", component.0), message);
+                } else if *number == 0 {
+                    self.report(Rule::WellFormed, name, "a node hosts 0 instances of it".to_owned());
+                } else if group.instances.iter().take(i).any(|(c, _)| c == component) {
+                    self.report(Rule::WellFormed, name, "it is listed twice on one node".to_owned());
+                }
+                // Saturation keeps the sum above the limit once it is there.
+                instances = instances.saturating_add(u64::from(*number).saturating_mul(u64::from(group.count)));
+            }
+            nodes = nodes.saturating_add(u64::from(group.count));
+        }
+        // Below these limits no sum of the other checks can overflow.
+        if nodes > u64::from(u32::MAX) || instances > u64::from(u32::MAX) {
+            let message = format!("there are more than {} nodes or instances", u32::MAX);
+            self.report(Rule::WellFormed, &self.application.name, message);
+        }
+    }
+
+    /// The rules about single nodes.
+    fn nodes(&mut self) {
+        for group in self.groups() {
+            let offer = self.offer(group.offer);
+            if group.instances.is_empty() {
+                self.report(Rule::NotEmpty, &offer.id, "a node hosts nothing".to_owned());
+            }
+            if group.zone.is_some_and(|zone| usize::from(zone) >= offer.zones.len()) {
+                let message = format!("the offer has {} zones, and nodes are placed in another", offer.zones.len());
+                self.report(Rule::Zone, &offer.id, message);
+            }
+            self.hosted(group, offer);
+            if self.is_shared(group) {
+                self.capacity(group, offer);
+                self.operating_systems(group, offer);
+            }
+        }
+    }
+
+    /// What each component asks of the node that hosts it.
+    fn hosted(&mut self, group: &NodeGroup, offer: &Offer) {
+        for (id, number) in &group.instances {
+            let component = &self.application[*id];
+            if let Some(refusal) = refusal(self.application, component, offer) {
+                let message = format!("the offer `{}` may not host it: {refusal}", offer.id);
+                self.report(Rule::Admissible, &component.name, message);
+            }
+            if component.hosting == Hosting::Dedicated && (*number > 1 || group.instances.len() > 1) {
+                let message = format!("a node of `{}` hosts more than one instance of it alone", offer.id);
+                self.report(Rule::Dedicated, &component.name, message);
+            }
+            if component.hosting == Hosting::Shared
+                && let Some(most) = component.per_node.filter(|most| number > most)
+            {
+                let message = format!("a node of `{}` hosts {number} instances, allowed are {most}", offer.id);
+                self.report(Rule::PerNode, &component.name, message);
+            }
+        }
+    }
+
+    fn capacity(&mut self, group: &NodeGroup, offer: &Offer) {
+        let used = |resource: fn(&Component) -> u64| -> u128 {
+            let of = |(c, n): &(ComponentId, u32)| u128::from(resource(&self.application[*c])) * u128::from(*n);
+            group.instances.iter().map(of).sum()
+        };
+        let uses = [
+            ("cores", used(|c| c.demand.cores.0), Some(offer.cores.0)),
+            ("memory", used(|c| c.demand.memory.0), Some(offer.memory.0)),
+            ("disk", used(|c| c.demand.disk.0), offer.disk.map(|disk| disk.0)),
+            ("gpus", used(|c| u64::from(c.demand.gpus)), Some(u64::from(offer.gpus))),
+        ];
+        for (resource, used, limit) in uses {
+            let Some(limit) = limit else { continue };
+            if used <= u128::from(limit) {
+                continue;
+            }
+            let used_shown = u64::try_from(used).unwrap_or(u64::MAX);
+            let amount = |n: u64| match resource {
+                "cores" => Cores(n).to_string(),
+                "gpus" => n.to_string(),
+                _ => Bytes(n).to_string(),
+            };
+            let message =
+                format!("its instances use {} of {resource}, the node has {}", amount(used_shown), amount(limit));
+            self.report(Rule::Capacity, &offer.id, message);
+        }
+    }
+
+    fn operating_systems(&mut self, group: &NodeGroup, offer: &Offer) {
+        for (i, (a, _)) in group.instances.iter().enumerate() {
+            for (b, _) in group.instances.iter().skip(i + 1) {
+                let (a, b) = (&self.application[*a], &self.application[*b]);
+                let common = a.os.iter().any(|os| b.os.iter().any(|other| os.eq_ignore_ascii_case(other)));
+                if !a.os.is_empty() && !b.os.is_empty() && !common {
+                    let message =
+                        format!("it shares a node of `{}` with `{}`, which needs another system", offer.id, b.name);
+                    self.report(Rule::OperatingSystem, &a.name, message);
+                }
+            }
+        }
+    }
+
+    /// The rules about all instances of one component.
+    fn components(&mut self) {
+        for (i, component) in self.application.components.iter().enumerate() {
+            let id = ComponentId(i as u32);
+            let number = self.placement.cardinality(id);
+            if !u32::try_from(number).is_ok_and(|n| component.cardinality.contains(n)) {
+                let message = format!("it has {number} instances, allowed are {}", component.cardinality);
+                self.report(Rule::Cardinality, &component.name, message);
+            }
+            if component.hosting == Hosting::Dedicated && component.fleet == Fleet::Uniform {
+                self.uniform(id, component);
+            }
+            self.spread(id, component);
+            if !component.moveable {
+                self.stays(id, component);
+            }
+        }
+    }
+
+    fn uniform(&mut self, id: ComponentId, component: &Component) {
+        let mut offers = self.groups().filter(|group| hosts(group, id)).map(|group| group.offer);
+        let Some(first) = offers.next() else { return };
+        if let Some(other) = offers.find(|offer| *offer != first) {
+            let message = format!("its instances are on `{}` and on `{}`", self.offer(first).id, self.offer(other).id);
+            self.report(Rule::Uniform, &component.name, message);
+        }
+    }
+
+    fn spread(&mut self, id: ComponentId, component: &Component) {
+        for rule in &component.spread {
+            let mut places: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+            for group in self.groups().filter(|group| hosts(group, id)) {
+                let place = place_of(group, self.offer(group.offer), rule.by);
+                *places.entry(place).or_default() += on_node(group, id) * u64::from(group.count);
+            }
+            for ((a, b, c), number) in places {
+                if number > u64::from(rule.at_most) {
+                    let words: Vec<&str> = [a, b, c].into_iter().filter(|word| !word.is_empty()).collect();
+                    let message =
+                        format!("{number} instances are in {}, allowed are {}", words.join("/"), rule.at_most);
+                    self.report(Rule::Spread, &component.name, message);
+                }
+            }
+        }
+    }
+
+    /// Of a component that may not be moved, every offer keeps at least the instances that it has now.
+    fn stays(&mut self, id: ComponentId, component: &Component) {
+        let Some(current) = &self.snapshot.current else { return };
+        let count = |placement: &Placement| {
+            let mut counts: BTreeMap<OfferIndex, u128> = BTreeMap::new();
+            for group in &placement.groups {
+                let number = u128::from(on_node(group, id)) * u128::from(group.count);
+                *counts.entry(group.offer).or_default() += number;
+            }
+            counts
+        };
+        let wanted = count(self.placement);
+        for (offer, now) in count(&current.placement) {
+            let then = wanted.get(&offer).copied().unwrap_or(0);
+            if then < now {
+                let shown = self.snapshot.catalog.offers().get(offer.0 as usize).map_or("?", |o| o.id.as_ref());
+                let message = format!("{now} instances run on `{shown}` and may not be moved, {then} remain");
+                self.report(Rule::Moveable, &component.name, message);
+            }
+        }
+    }
+
+    fn structure(&mut self) {
+        for rule in &self.application.structure {
+            if let Some(message) = self.broken(&rule.rule) {
+                self.report(Rule::Structure, &rule.name, message);
+            }
+        }
+    }
+
+    /// How the placement breaks a structural rule.
+    fn broken(&self, rule: &Structure) -> Option<String> {
+        let name = |id: ComponentId| self.component_name(id);
+        let number = |id: ComponentId| self.placement.cardinality(id);
+        match rule {
+            Structure::Conflict { component, with } => {
+                let both = |group: &&NodeGroup| hosts(group, *component) && with.iter().any(|c| hosts(group, *c));
+                let group = self.groups().find(both)?;
+                let other = with.iter().find(|c| hosts(group, **c)).map_or("?", |c| name(*c));
+                Some(format!("`{}` and `{other}` share a node of `{}`", name(*component), self.offer(group.offer).id))
+            }
+            Structure::Colocate(all) => {
+                let first = all.first()?;
+                let uneven = |group: &&NodeGroup| all.iter().any(|c| on_node(group, *c) != on_node(group, *first));
+                let group = self.groups().find(uneven)?;
+                let numbers: Vec<String> =
+                    all.iter().map(|c| format!("{} of `{}`", on_node(group, *c), name(*c))).collect();
+                Some(format!("a node of `{}` hosts {}", self.offer(group.offer).id, numbers.join(", ")))
+            }
+            Structure::EveryNode { component, unless } => {
+                let wrong = |group: &&NodeGroup| {
+                    let exceptions = unless.iter().filter(|c| hosts(group, **c)).count();
+                    let right = if hosts(group, *component) { exceptions == 0 } else { exceptions == 1 };
+                    self.is_shared(group) && !right
+                };
+                let group = self.groups().find(wrong)?;
+                let offer = &self.offer(group.offer).id;
+                Some(match unless.iter().filter(|c| hosts(group, **c)).count() {
+                    0 => format!("a node of `{offer}` hosts no `{}`", name(*component)),
+                    1 => format!("a node of `{offer}` hosts `{}` beside an exception from it", name(*component)),
+                    _ => format!("a node of `{offer}` hosts two exceptions from `{}`", name(*component)),
+                })
+            }
+            Structure::Total { of, low, high } => {
+                let total: u64 = of.iter().map(|c| number(*c)).sum();
+                (total < *low || total > *high).then(|| {
+                    let names: Vec<String> = of.iter().map(|c| format!("`{}`", name(*c))).collect();
+                    let limit = if total < *low { format!("at least {low}") } else { format!("at most {high}") };
+                    format!("{} have {total} instances, {limit} are allowed", names.join(", "))
+                })
+            }
+            Structure::Alternatives(all) => {
+                let used: Vec<String> =
+                    all.iter().filter(|c| number(**c) > 0).map(|c| format!("`{}`", name(*c))).collect();
+                (used.len() != 1).then(|| {
+                    let used = if used.is_empty() { "none".to_owned() } else { used.join(", ") };
+                    format!("exactly one of the alternatives may have instances, but {used} has")
+                })
+            }
+            Structure::Require { provider, count, consumer, per } => {
+                let (have, need) = (number(*provider), number(*consumer));
+                let enough = u128::from(*per) * u128::from(have) >= u128::from(*count) * u128::from(need);
+                (!enough).then(|| {
+                    format!(
+                        "{need} instances of `{}` need {count} of `{}` for every {per}, there are {have}",
+                        name(*consumer),
+                        name(*provider)
+                    )
+                })
+            }
+        }
+    }
+
+    fn quotas(&mut self) {
+        for quota in &self.application.quotas {
+            self.quota(quota);
+        }
+    }
+
+    fn quota(&mut self, quota: &Quota) {
+        let (mut nodes, mut cores, mut memory, mut cost) = (0u128, 0u128, 0u128, 0u128);
+        for group in self.groups() {
+            let offer = self.offer(group.offer);
+            if !quota.matches.iter().all(|requirement| requirement.admits(offer)) {
+                continue;
+            }
+            let count = u128::from(group.count);
+            nodes += count;
+            cores += count * u128::from(offer.cores.0);
+            memory += count * u128::from(offer.memory.0);
+            cost += count * u128::try_from(offer.price.nanos()).unwrap_or(0);
+        }
+        let short = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
+        let money = |n: u128| Price::from_nanos(i64::try_from(n).unwrap_or(i64::MAX)).to_string();
+        let mut over = |used: u128, limit: Option<u64>, what: &str, show: &dyn Fn(u128) -> String| {
+            if let Some(limit) = limit.map(u128::from).filter(|limit| used > *limit) {
+                let message = format!("{} {what} are used, allowed are {}", show(used), show(limit));
+                self.report(Rule::Quota, &quota.name, message);
+            }
+        };
+        over(nodes, quota.nodes, "nodes", &|n| n.to_string());
+        over(cores, quota.cores.map(|c| c.0), "cores", &|n| Cores(short(n)).to_string());
+        over(memory, quota.memory.map(|m| m.0), "of memory", &|n| Bytes(short(n)).to_string());
+        over(cost, quota.cost.map(|p| u64::try_from(p.nanos()).unwrap_or(0)), "per hour", &money);
+    }
+
+    fn constraints(&mut self) {
+        let evaluator = Evaluator::new(self.snapshot);
+        for constraint in &self.application.constraints {
+            // An objective on measured values alone asks for a decision; no placement can answer for it.
+            if constraint.kind == ConstraintKind::Slo && !evaluator.depends_on_placement(&constraint.formula) {
+                continue;
+            }
+            match evaluator.bool(&constraint.formula, self.placement) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.report(Rule::Constraint, &constraint.name, format!("`{}` does not hold", constraint.text));
+                }
+                Err(error) => {
+                    let message = format!("`{}` has no value: {error}", constraint.text);
+                    self.report(Rule::Constraint, &constraint.name, message);
+                }
+            }
+        }
+    }
+}
+
+/// The place of a kind in which the nodes of a group are. Without a zone they are in the region's one nameless zone.
+fn place_of<'o>(group: &NodeGroup, offer: &'o Offer, by: SpreadBy) -> (&'o str, &'o str, &'o str) {
+    match by {
+        SpreadBy::Zone => {
+            let zone = group.zone.and_then(|zone| offer.zones.get(usize::from(zone)));
+            (&offer.provider, &offer.region, zone.map_or("", |zone| zone.as_ref()))
+        }
+        SpreadBy::Region | SpreadBy::Location => (&offer.provider, &offer.region, ""),
+        SpreadBy::Country => (&offer.country, "", ""),
+        SpreadBy::Provider => (&offer.provider, "", ""),
+        SpreadBy::MachineType => (&offer.provider, &offer.machine_type, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests;
