@@ -286,7 +286,8 @@ pub struct PlacementDocument {
     /// Providers, such as `aws`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OneOrMany>,
-    /// Continents (`EU`), countries (`DE`), regions (`eu-central-1`) or zones; an offer inside any of them is allowed.
+    /// Continents (`EU`), countries (`DE`), regions (`eu-central-1`) or zones; an offer inside any of them is allowed. A
+    /// `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["EU", ["DE", "FR"], "eu-central-1"]))]
     pub location: Option<OneOrMany>,
