@@ -1,0 +1,122 @@
+//! The model of a snapshot with every formula bound: what is maximised, what must hold, and what is only judged.
+
+use std::sync::Arc;
+
+use cardinal_models::application::{Application, ComponentId, ConstraintKind, Direction};
+use cardinal_models::document::Hosting;
+use cardinal_models::evaluate::{EvaluationError, Evaluator};
+use cardinal_models::formula::expr::BinaryOp;
+use cardinal_models::snapshot::Snapshot;
+
+use crate::term::{Binder, Interner, Slots, Term};
+
+/// A constraint of the user with its bound formula.
+#[derive(Clone, Debug)]
+pub struct BoundConstraint {
+    /// Index in [`Application::constraints`].
+    pub index: usize,
+    /// The formula; 1 where it holds.
+    pub term: Term,
+}
+
+/// A bound model.
+#[derive(Clone, Debug)]
+pub struct BoundModel {
+    /// What is maximised: the objective, negated when the model minimises.
+    pub objective: Term,
+    /// Constraints that depend on the placement, split at their top-level conjunctions.
+    pub constraints: Vec<BoundConstraint>,
+    /// Constraints that no placement can satisfy, because they do not depend on it and do not hold.
+    pub broken: Vec<usize>,
+    /// SLOs that do not depend on the placement and do not hold now.
+    pub violated_slos: Vec<usize>,
+    /// The attributes that formulas look at.
+    pub slots: Slots,
+    /// Texts as numbers.
+    pub interner: Interner,
+}
+
+/// Binds every formula of a snapshot. Errors are values that are missing; all of them are given.
+pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel, Vec<EvaluationError>> {
+    let application: &Arc<Application> = &snapshot.application;
+    let mut binder = Binder::new(snapshot, evaluator);
+    let mut errors = Vec::new();
+    let objective = match binder.bind(&application.objective.formula) {
+        Ok(term) => term,
+        Err(error) => {
+            errors.push(error);
+            Term::Constant(0.0)
+        }
+    };
+    let objective = match application.objective.direction {
+        Direction::Maximize => objective,
+        Direction::Minimize => Term::Negate(Box::new(objective)),
+    };
+    let (mut constraints, mut broken, mut violated_slos) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, constraint) in application.constraints.iter().enumerate() {
+        match binder.bind(&constraint.formula) {
+            Err(error) => errors.push(error),
+            Ok(term) => split_conjunction(term, &mut |term| match term {
+                Term::Constant(value) if value != 0.0 => {}
+                Term::Constant(_) if constraint.kind == ConstraintKind::Slo => violated_slos.push(index),
+                Term::Constant(_) => broken.push(index),
+                term => constraints.push(BoundConstraint { index, term }),
+            }),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(BoundModel { objective, constraints, broken, violated_slos, slots: binder.slots, interner: binder.interner })
+}
+
+fn split_conjunction(term: Term, give: &mut impl FnMut(Term)) {
+    match term {
+        Term::Binary(BinaryOp::And, a, b) => {
+            split_conjunction(*a, give);
+            split_conjunction(*b, give);
+        }
+        other => give(other),
+    }
+}
+
+/// Which part of the placement a leaf depends on: the nodes of one dedicated component, or the shared pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// The nodes of a dedicated component.
+    Dedicated(ComponentId),
+    /// The nodes that all shared components use together.
+    Pool,
+}
+
+/// The part of the placement that the component's instances are in.
+pub fn part_of(application: &Application, component: ComponentId) -> Part {
+    match application[component].hosting {
+        Hosting::Dedicated => Part::Dedicated(component),
+        Hosting::Shared => Part::Pool,
+    }
+}
+
+/// The parts that a term depends on, ascending and without repetition.
+pub fn parts_of(application: &Application, term: &Term) -> Vec<Part> {
+    let mut parts = Vec::new();
+    collect_parts(application, term, &mut parts);
+    parts.sort_unstable();
+    parts.dedup();
+    parts
+}
+
+fn collect_parts(application: &Application, term: &Term, parts: &mut Vec<Part>) {
+    term.leaves(&mut |leaf| match leaf {
+        Term::Attribute(c, _) | Term::Cardinality(c) => parts.push(part_of(application, *c)),
+        Term::Cost(c) | Term::Nodes(c) => parts.push(c.map_or(Part::Pool, Part::Dedicated)),
+        Term::Fleet(fleet) => {
+            parts.push(part_of(application, fleet.component));
+            collect_parts(application, &fleet.body, parts);
+            if let Some(filter) = &fleet.filter {
+                collect_parts(application, filter, parts);
+            }
+        }
+        _ => {}
+    });
+}

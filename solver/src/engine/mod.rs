@@ -1,0 +1,196 @@
+//! The integer programming engine behind a small safe interface.
+//!
+//! Nothing above this module knows which engine runs, and nothing trusts it: every answer is checked for integrality
+//! here and re-evaluated by `cardinal_models::verify` before anyone sees it.
+
+pub mod canary;
+mod highs;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// A mixed integer linear program: minimise `cost x` subject to `row_lower <= A x <= row_upper`, `lower <= x <= upper`.
+#[derive(Clone, Debug, Default)]
+pub struct Milp {
+    /// Objective coefficient of each column.
+    pub cost: Vec<f64>,
+    /// Lower bound of each column.
+    pub lower: Vec<f64>,
+    /// Upper bound of each column.
+    pub upper: Vec<f64>,
+    /// True for each column that must be an integer.
+    pub integer: Vec<bool>,
+    /// Lower bound of each row.
+    pub row_lower: Vec<f64>,
+    /// Upper bound of each row.
+    pub row_upper: Vec<f64>,
+    /// Where the entries of each row begin.
+    pub row_start: Vec<i32>,
+    /// The column of each entry.
+    pub index: Vec<i32>,
+    /// The coefficient of each entry.
+    pub value: Vec<f64>,
+}
+
+impl Milp {
+    /// Adds a column without cost and gives its number.
+    pub fn add_column(&mut self, lower: f64, upper: f64, integer: bool) -> usize {
+        self.cost.push(0.0);
+        self.lower.push(lower);
+        self.upper.push(upper);
+        self.integer.push(integer);
+        self.cost.len() - 1
+    }
+
+    /// Adds a row; entries with coefficient 0 are left out, entries of one column must not repeat.
+    pub fn add_row(&mut self, lower: f64, upper: f64, entries: impl IntoIterator<Item = (usize, f64)>) {
+        self.row_start.push(self.index.len() as i32);
+        for (column, coefficient) in entries {
+            if coefficient != 0.0 {
+                self.index.push(column as i32);
+                self.value.push(coefficient);
+            }
+        }
+        self.row_lower.push(lower);
+        self.row_upper.push(upper);
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.cost.len()
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.row_lower.len()
+    }
+
+    /// The objective at a point.
+    pub fn objective(&self, x: &[f64]) -> f64 {
+        self.cost.iter().zip(x).map(|(c, x)| c * x).sum()
+    }
+}
+
+/// When to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// The instant after which the best answer so far is taken.
+    pub deadline: Option<Instant>,
+    /// Stop when this becomes true.
+    pub cancel: Option<Arc<AtomicBool>>,
+    /// Stop when the relative gap is at most this.
+    pub relative_gap: f64,
+    /// Stop when the absolute gap, in units of the objective, is at most this.
+    pub absolute_gap: f64,
+    /// Stop after so many nodes of the search tree; a limit that, unlike time, keeps the answer reproducible.
+    pub nodes: Option<u32>,
+}
+
+impl Limits {
+    /// True when time is up or the caller has cancelled.
+    pub fn reached(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|c| c.load(Ordering::Relaxed))
+            || self.deadline.is_some_and(|d| Instant::now() >= d)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// The values are optimal within the gaps.
+    Optimal,
+    /// There is no solution.
+    Infeasible,
+    /// A limit was reached; there may be values.
+    Limit,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How it ended.
+    pub status: RunStatus,
+    /// The best solution found, integers rounded.
+    pub values: Option<Vec<f64>>,
+    /// A lower bound on the objective.
+    pub bound: f64,
+    /// Nodes of the search tree.
+    pub nodes: u64,
+}
+
+/// Why a run gave nothing that can be used.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum EngineError {
+    /// The engine refused the model.
+    #[error("the engine refused the model ({0})")]
+    Refused(&'static str),
+    /// The engine ended in a state that says nothing about the model.
+    #[error("the engine ended with status {0}")]
+    Failed(i32),
+    /// The engine's solution breaks integrality, a bound or a row.
+    #[error("the engine's solution breaks {what} by {by:e}")]
+    WrongSolution {
+        /// What is broken.
+        what: &'static str,
+        /// By how much.
+        by: f64,
+    },
+}
+
+/// How a model is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presolve {
+    /// As the engine likes.
+    Automatic,
+    /// Without, as a second opinion.
+    Off,
+}
+
+/// Runs a model from an optional starting point and checks what comes back.
+pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presolve) -> Result<Run, EngineError> {
+    let mut run = highs::run(milp, start, limits, presolve)?;
+    if let Some(values) = &mut run.values {
+        round_and_check(milp, values)?;
+        // A bound above the value of a checked solution is a wrong bound.
+        let objective = milp.objective(values);
+        let slack = 1e-6 * objective.abs().max(1.0);
+        if run.bound > objective + slack {
+            return Err(EngineError::WrongSolution { what: "its own bound", by: run.bound - objective });
+        }
+        run.bound = run.bound.min(objective);
+    }
+    Ok(run)
+}
+
+/// Rounds the integers of a solution and checks every bound and row.
+fn round_and_check(milp: &Milp, values: &mut [f64]) -> Result<(), EngineError> {
+    for (j, value) in values.iter_mut().enumerate() {
+        if milp.integer[j] {
+            let rounded = value.round();
+            if (*value - rounded).abs() > 1e-4 {
+                return Err(EngineError::WrongSolution { what: "integrality", by: (*value - rounded).abs() });
+            }
+            *value = rounded;
+        }
+        let outside = (milp.lower[j] - *value).max(*value - milp.upper[j]);
+        if outside > 1e-6 {
+            return Err(EngineError::WrongSolution { what: "a bound", by: outside });
+        }
+    }
+    for i in 0..milp.rows() {
+        let begin = milp.row_start[i] as usize;
+        let end = milp.row_start.get(i + 1).map_or(milp.index.len(), |e| *e as usize);
+        let (mut activity, mut size) = (0.0, 1.0f64);
+        for k in begin..end {
+            let term = milp.value[k] * values[milp.index[k] as usize];
+            activity += term;
+            size = size.max(term.abs());
+        }
+        let outside = (milp.row_lower[i] - activity).max(activity - milp.row_upper[i]);
+        if outside > 1e-5 * size {
+            return Err(EngineError::WrongSolution { what: "a row", by: outside });
+        }
+    }
+    Ok(())
+}

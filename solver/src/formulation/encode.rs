@@ -1,0 +1,394 @@
+//! Terms as linear expressions, and truth values as rows.
+
+use cardinal_models::application::ComponentId;
+use cardinal_models::formula::expr::{Aggregate, BinaryOp};
+use cardinal_models::formula::function::Function;
+use cardinal_models::tolerance::TOLERANCE;
+
+use super::blocks::RowPoint;
+use super::{Block, Encoded, FormulateError, Formulation, Linear};
+use crate::bound::{Part, parts_of};
+use crate::range;
+use crate::space::Choices;
+use crate::term::{FleetTerm, Point, Slot, Term, binary, fold};
+
+/// The attributes of one offer of a component, and nothing else.
+pub(super) struct OfferPoint<'a> {
+    pub component: ComponentId,
+    pub choices: &'a Choices,
+    pub offer: usize,
+}
+
+impl Point for OfferPoint<'_> {
+    fn attribute(&self, component: ComponentId, slot: Slot) -> f64 {
+        match self.choices.columns.get(&slot) {
+            Some(column) if component == self.component => column[self.offer],
+            _ => f64::NAN,
+        }
+    }
+    fn cardinality(&self, _: ComponentId) -> f64 {
+        f64::NAN
+    }
+    fn cost(&self, _: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
+    fn nodes(&self, _: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
+    fn fleet(&self, _: &FleetTerm) -> f64 {
+        f64::NAN
+    }
+}
+
+/// True when the term looks at attributes of offers only.
+pub(super) fn is_per_offer(term: &Term) -> bool {
+    let mut per_offer = true;
+    term.leaves(&mut |leaf| per_offer &= matches!(leaf, Term::Attribute(..)));
+    per_offer
+}
+
+/// The opposite of a truth value, with the negation moved inwards.
+fn negated(term: &Term) -> Term {
+    let flip = |op: BinaryOp, a: &Term, b: &Term| binary(op, a.clone(), b.clone());
+    match term {
+        Term::Constant(x) => Term::Constant(if *x == 0.0 { 1.0 } else { 0.0 }),
+        Term::Not(x) => x.as_ref().clone(),
+        Term::Binary(op, a, b) => match op {
+            BinaryOp::LessEqual => flip(BinaryOp::Greater, a, b),
+            BinaryOp::Less => flip(BinaryOp::GreaterEqual, a, b),
+            BinaryOp::GreaterEqual => flip(BinaryOp::Less, a, b),
+            BinaryOp::Greater => flip(BinaryOp::LessEqual, a, b),
+            BinaryOp::Equal => flip(BinaryOp::NotEqual, a, b),
+            BinaryOp::NotEqual => flip(BinaryOp::Equal, a, b),
+            BinaryOp::And => binary(BinaryOp::Or, negated(a), negated(b)),
+            BinaryOp::Or => binary(BinaryOp::And, negated(a), negated(b)),
+            BinaryOp::Implies => binary(BinaryOp::And, a.as_ref().clone(), negated(b)),
+            BinaryOp::Xor => {
+                let both = binary(BinaryOp::And, a.as_ref().clone(), b.as_ref().clone());
+                binary(BinaryOp::Or, both, binary(BinaryOp::And, negated(a), negated(b)))
+            }
+            _ => Term::Not(Box::new(term.clone())),
+        },
+        other => Term::Not(Box::new(other.clone())),
+    }
+}
+
+/// `a op b` with the division by something of a known sign multiplied out, and the larger of several numbers written
+/// as each of them.
+fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leaves) -> Option<Term> {
+    let flipped = match op {
+        BinaryOp::LessEqual => BinaryOp::GreaterEqual,
+        BinaryOp::GreaterEqual => BinaryOp::LessEqual,
+        BinaryOp::Less => BinaryOp::Greater,
+        BinaryOp::Greater => BinaryOp::Less,
+        other => other,
+    };
+    if let Term::Constant(_) = a {
+        return Some(binary(flipped, b.clone(), a.clone()));
+    }
+    if let (Term::Binary(BinaryOp::Divide, n, d), Term::Constant(_)) = (a, b) {
+        let divisor = range::range(d, leaves);
+        let product = fold(binary(BinaryOp::Multiply, d.as_ref().clone(), b.clone()));
+        if divisor.is_positive() {
+            return Some(binary(op, n.as_ref().clone(), product));
+        }
+        if divisor.is_negative() {
+            return Some(binary(flipped, n.as_ref().clone(), product));
+        }
+    }
+    // max(x, y) <= z is x <= z and y <= z; max(x, y) >= z is x >= z or y >= z.
+    if let Term::Call(function @ (Function::Max | Function::Min), args) = a {
+        let is_max = *function == Function::Max;
+        let joined = match op {
+            BinaryOp::LessEqual | BinaryOp::Less => Some(if is_max { BinaryOp::And } else { BinaryOp::Or }),
+            BinaryOp::GreaterEqual | BinaryOp::Greater => Some(if is_max { BinaryOp::Or } else { BinaryOp::And }),
+            _ => None,
+        }?;
+        return args
+            .iter()
+            .map(|x| binary(op, x.clone(), b.clone()))
+            .reduce(|x, y| binary(joined, x, y));
+    }
+    None
+}
+
+/// The step between two neighbouring values of an expression over integer columns, if its coefficients show one.
+fn lattice_step(linear: &Linear, integer: &[bool]) -> Option<f64> {
+    if linear.terms.iter().any(|(c, _)| !integer[*c]) {
+        return None;
+    }
+    [1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].into_iter().find(|step| {
+        linear.terms.iter().map(|(_, x)| x).chain([&linear.constant]).all(|x| {
+            let scaled = x / step;
+            scaled.abs() < 1e9 && (scaled - scaled.round()).abs() < 1e-9 * scaled.abs().max(1.0)
+        })
+    })
+}
+
+impl Formulation<'_> {
+    /// A linear expression for a term.
+    pub fn encode(&mut self, term: &Term) -> Result<Encoded, FormulateError> {
+        let scaled = |mut e: Encoded, factor: f64| {
+            let mut linear = Linear::default();
+            linear.add(&e.linear, factor);
+            e.linear = linear;
+            e
+        };
+        match term {
+            Term::Constant(x) => return Ok(Encoded { linear: Linear::constant(*x), undefined: Vec::new() }),
+            Term::Negate(x) => return Ok(scaled(self.encode(x)?, -1.0)),
+            _ => {}
+        }
+        let parts = parts_of(&self.snapshot.application, term);
+        if let [Part::Dedicated(_)] = parts[..]
+            && let Some(encoded) = self.encode_rows(term, parts[0])
+        {
+            return Ok(encoded);
+        }
+        match term {
+            Term::Binary(op @ (BinaryOp::Add | BinaryOp::Subtract), a, b) => {
+                let (mut a, b) = (self.encode(a)?, self.encode(b)?);
+                a.linear.add(&b.linear, if *op == BinaryOp::Add { 1.0 } else { -1.0 });
+                a.undefined.extend(b.undefined);
+                Ok(a)
+            }
+            Term::Binary(BinaryOp::Multiply, a, b) => match (a.as_ref(), b.as_ref()) {
+                (Term::Constant(x), other) | (other, Term::Constant(x)) => Ok(scaled(self.encode(other)?, *x)),
+                _ => self.tabulate(term),
+            },
+            Term::Binary(BinaryOp::Divide, a, b) => match b.as_ref() {
+                Term::Constant(x) if *x != 0.0 => Ok(scaled(self.encode(a)?, 1.0 / x)),
+                _ => self.tabulate(term),
+            },
+            Term::Call(Function::Sum, args) => {
+                let mut sum = Encoded::default();
+                for arg in args {
+                    let encoded = self.encode(arg)?;
+                    sum.linear.add(&encoded.linear, 1.0);
+                    sum.undefined.extend(encoded.undefined);
+                }
+                Ok(sum)
+            }
+            Term::Call(Function::Number, args) if args.len() == 1 => self.encode(&args[0]),
+            _ => match self.encode_leaf(term) {
+                Some(encoded) => Ok(encoded),
+                None => self.tabulate(term),
+            },
+        }
+    }
+
+    /// The table of a term over one uniform component.
+    fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
+        let Some(Block::Uniform { component, choices, rows, first }) = self.block(part) else { return None };
+        let mut encoded = Encoded::default();
+        for (i, row) in rows.iter().enumerate() {
+            let offer = row.offer.map(|o| &self.snapshot.catalog[choices.offers[o as usize]]);
+            let price = offer.map_or(cardinal_models::quantity::Price::ZERO, |o| o.price);
+            let value = term.evaluate(&RowPoint { component: *component, choices, row: *row, price });
+            match value.is_nan() {
+                true => encoded.undefined.push(first + i),
+                false => encoded.linear.terms.push((first + i, value)),
+            }
+        }
+        Some(encoded)
+    }
+
+    /// A leaf of a mixed fleet or of the shared pool that is linear in the columns.
+    fn encode_leaf(&self, term: &Term) -> Option<Encoded> {
+        let linear = match term {
+            Term::Cardinality(c) => self.cardinality(*c),
+            Term::Nodes(part) => {
+                let part = part.map_or(Part::Pool, Part::Dedicated);
+                self.block(part).map_or_else(Linear::default, |b| self.over_nodes(b, |_| 1.0))
+            }
+            Term::Cost(part) => {
+                let part = part.map_or(Part::Pool, Part::Dedicated);
+                self.block(part).map_or_else(Linear::default, |b| self.cost(b))
+            }
+            Term::Fleet(fleet) if matches!(fleet.aggregate, Aggregate::Sum | Aggregate::Count) => {
+                return self.encode_fleet(fleet);
+            }
+            _ => return None,
+        };
+        Some(Encoded { linear, undefined: Vec::new() })
+    }
+
+    fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
+        if !is_per_offer(&fleet.body) || !fleet.filter.as_ref().is_none_or(is_per_offer) {
+            return None;
+        }
+        let value = |point: &OfferPoint<'_>| {
+            let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
+            match fleet.aggregate {
+                _ if counts.is_nan() => counts,
+                _ if counts == 0.0 => 0.0,
+                Aggregate::Count => 1.0,
+                _ => fleet.body.evaluate(point),
+            }
+        };
+        match self.block_of(fleet.component)? {
+            Block::Mixed { component, choices, cells, first } => {
+                let mut encoded = Encoded::default();
+                for (i, cell) in cells.iter().enumerate() {
+                    let x = value(&OfferPoint { component: *component, choices, offer: cell.offer as usize });
+                    match x.is_nan() {
+                        true => encoded.undefined.push(first + i),
+                        false => encoded.linear.terms.push((first + i, x)),
+                    }
+                }
+                Some(encoded)
+            }
+            Block::Pool { .. } => {
+                // What one instance demands is the same for all of them.
+                let each = value(&OfferPoint { component: fleet.component, choices: &self.space.pool, offer: 0 });
+                let mut linear = Linear::default();
+                linear.add(&self.cardinality(fleet.component), if each.is_nan() { 0.0 } else { each });
+                (!each.is_nan()).then_some(Encoded { linear, undefined: Vec::new() })
+            }
+            Block::Uniform { .. } => None,
+        }
+    }
+
+    /// Rows that make a truth value hold, always or whenever the binary column `under` is 1.
+    pub fn enforce(&mut self, term: &Term, under: Option<usize>) -> Result<(), FormulateError> {
+        match term {
+            Term::Constant(x) => {
+                if *x == 0.0 {
+                    self.forbid(under);
+                }
+                return Ok(());
+            }
+            Term::Binary(BinaryOp::And, a, b) => {
+                self.enforce(a, under)?;
+                return self.enforce(b, under);
+            }
+            _ => {}
+        }
+        let parts = parts_of(&self.snapshot.application, term);
+        if let [part] = parts[..]
+            && let Some(table) = self.encode_rows(term, part)
+        {
+            // Undefined rows count as false: they are not in the table.
+            let mut linear = table.linear;
+            linear.terms.extend(under.map(|d| (d, -1.0)));
+            let least = if under.is_some() { 0.0 } else { 1.0 };
+            self.row(linear, least, f64::INFINITY);
+            return Ok(());
+        }
+        match term {
+            Term::Not(x) => match negated(x) {
+                still @ Term::Not(_) => self.enforce_table(&still, under),
+                other => self.enforce(&other, under),
+            },
+            Term::Binary(BinaryOp::Or, a, b) => self.enforce_either(a, b, under),
+            Term::Binary(BinaryOp::Implies, a, b) => self.enforce_either(&negated(a), b, under),
+            Term::Binary(BinaryOp::Xor, a, b) => {
+                let first = binary(BinaryOp::And, a.as_ref().clone(), negated(b));
+                let second = binary(BinaryOp::And, negated(a), b.as_ref().clone());
+                self.enforce_either(&first, &second, under)
+            }
+            Term::Binary(op, a, b) if op.is_comparison() => self.enforce_comparison(*op, a, b, under),
+            _ => self.enforce_table(term, under),
+        }
+    }
+
+    fn forbid(&mut self, under: Option<usize>) {
+        match under {
+            Some(column) => self.milp.upper[column] = 0.0,
+            None => self.contradiction = true,
+        }
+    }
+
+    /// At least one of two truth values holds. The second may be undefined where the first holds.
+    fn enforce_either(&mut self, a: &Term, b: &Term, under: Option<usize>) -> Result<(), FormulateError> {
+        let first = self.milp.add_column(0.0, 1.0, true);
+        let second = self.milp.add_column(0.0, 1.0, true);
+        let mut sum = vec![(first, 1.0), (second, 1.0)];
+        sum.extend(under.map(|d| (d, -1.0)));
+        let least = if under.is_some() { 0.0 } else { 1.0 };
+        self.row(Linear { terms: sum, constant: 0.0 }, least, f64::INFINITY);
+        self.enforce(a, Some(first))?;
+        self.enforce(b, Some(second))
+    }
+
+    /// A truth value that is not a comparison of linear expressions, by its table.
+    fn enforce_table(&mut self, term: &Term, under: Option<usize>) -> Result<(), FormulateError> {
+        let encoded = self.tabulate(term)?;
+        self.require_defined(&encoded.undefined, under);
+        let mut linear = encoded.linear;
+        linear.terms.extend(under.map(|d| (d, -1.0)));
+        self.row(linear, if under.is_some() { 0.0 } else { 1.0 }, f64::INFINITY);
+        Ok(())
+    }
+
+    /// Excludes the columns at which something has no value.
+    pub(crate) fn require_defined(&mut self, undefined: &[usize], under: Option<usize>) {
+        for column in undefined {
+            match under {
+                None => self.milp.upper[*column] = 0.0,
+                Some(d) => {
+                    // x <= most (1 - d)
+                    let most = self.milp.upper[*column].max(1.0);
+                    let terms = vec![(*column, 1.0), (d, most)];
+                    self.row(Linear { terms, constant: 0.0 }, f64::NEG_INFINITY, most);
+                }
+            }
+        }
+    }
+
+    fn enforce_comparison(
+        &mut self,
+        op: BinaryOp,
+        a: &Term,
+        b: &Term,
+        under: Option<usize>,
+    ) -> Result<(), FormulateError> {
+        if let Some(unfolded) = unfold_comparison(op, a, b, &self.space.ranges) {
+            return self.enforce(&unfolded, under);
+        }
+        if op == BinaryOp::NotEqual {
+            let less = binary(BinaryOp::Less, a.clone(), b.clone());
+            let greater = binary(BinaryOp::Greater, a.clone(), b.clone());
+            return self.enforce_either(&less, &greater, under);
+        }
+        let (mut left, right) = (self.encode(a)?, self.encode(b)?);
+        let scale = left.linear.constant.abs().max(right.linear.constant.abs()).max(1.0);
+        left.linear.add(&right.linear, -1.0);
+        left.undefined.extend(right.undefined);
+        self.require_defined(&left.undefined, under);
+        left.linear.compact();
+        let linear = left.linear;
+        // The tolerance of the evaluator at the size of the constant; a positive margin pulls the limit inwards.
+        let slack = (TOLERANCE * 0.5 - self.margin) * scale;
+        let strict = match op {
+            BinaryOp::Less | BinaryOp::Greater => {
+                lattice_step(&linear, &self.milp.integer).unwrap_or((1e-6 + self.margin) * scale)
+            }
+            _ => -slack,
+        };
+        if matches!(op, BinaryOp::LessEqual | BinaryOp::Less | BinaryOp::Equal) {
+            let mut below = Linear::default();
+            below.add(&linear, -1.0);
+            self.at_least(below, if op == BinaryOp::Equal { -slack.abs() } else { strict }, under);
+        }
+        if matches!(op, BinaryOp::GreaterEqual | BinaryOp::Greater | BinaryOp::Equal) {
+            self.at_least(linear, if op == BinaryOp::Equal { -slack.abs() } else { strict }, under);
+        }
+        Ok(())
+    }
+
+    /// `expression >= least`, always or when `under` is 1.
+    fn at_least(&mut self, mut linear: Linear, least: f64, under: Option<usize>) {
+        if let Some(column) = under {
+            let (low, _) = self.bounds(&linear);
+            if low >= least {
+                return;
+            }
+            // expression >= least - (least - low) (1 - under)
+            linear.terms.push((column, low - least));
+            self.row(linear, low, f64::INFINITY);
+            return;
+        }
+        self.row(linear, least, f64::INFINITY);
+    }
+}

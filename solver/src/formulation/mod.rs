@@ -1,0 +1,234 @@
+//! The integer program of one independent sub-problem.
+//!
+//! Whatever depends on one uniform component alone is a table over its (offer, cardinality) rows, however nonlinear its
+//! formula, and a table is linear in the one-hot variables of the rows. Mixed fleets count nodes per offer, the shared
+//! pool counts patterns. A term over several of these that is not a sum is tabulated over the values that its leaves can
+//! take ([`tabulate`]).
+
+mod blocks;
+mod encode;
+mod rules;
+mod tabulate;
+
+pub(crate) use blocks::RowPoint;
+pub use blocks::{Block, Cell, Row};
+
+use cardinal_models::application::ComponentId;
+use cardinal_models::snapshot::Snapshot;
+
+use crate::bound::{BoundModel, Part};
+use crate::engine::Milp;
+use crate::pattern::Patterns;
+use crate::space::Space;
+use crate::term::Term;
+
+/// A linear expression over the columns of a program.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Linear {
+    /// Columns with their coefficients; a column may stand more than once.
+    pub terms: Vec<(usize, f64)>,
+    /// The constant part.
+    pub constant: f64,
+}
+
+impl Linear {
+    /// A constant.
+    pub fn constant(value: f64) -> Self {
+        Linear { terms: Vec::new(), constant: value }
+    }
+
+    /// Adds a multiple of another expression.
+    pub fn add(&mut self, other: &Linear, factor: f64) {
+        self.terms.extend(other.terms.iter().map(|(c, x)| (*c, x * factor)));
+        self.constant += other.constant * factor;
+    }
+
+    /// Joins repeated columns; the columns ascend afterwards.
+    pub fn compact(&mut self) {
+        self.terms.sort_by_key(|(c, _)| *c);
+        self.terms.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                earlier.1 += later.1;
+            }
+            same
+        });
+        self.terms.retain(|(_, x)| *x != 0.0);
+    }
+
+    /// The value at a point.
+    pub fn value(&self, x: &[f64]) -> f64 {
+        self.constant + self.terms.iter().map(|(c, a)| a * x[*c]).sum::<f64>()
+    }
+}
+
+/// A linear expression that stands for a term, and the columns at which the term has no value.
+#[derive(Clone, Debug, Default)]
+pub struct Encoded {
+    /// The value of the term.
+    pub linear: Linear,
+    /// Columns that must be 0 wherever the term is used.
+    pub undefined: Vec<usize>,
+}
+
+/// Why a model cannot be formulated exactly.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FormulateError {
+    /// A term over several components has too many combinations of values.
+    #[error("it is nonlinear across {parts} and has more than {limit} combinations of values")]
+    Nonlinear {
+        /// The components, for people.
+        parts: String,
+        /// The largest number that is tabulated.
+        limit: usize,
+    },
+    /// A term over the cost or the number of nodes of the shared pool is nonlinear.
+    #[error("it is nonlinear in the cost or number of shared nodes")]
+    NonlinearPool,
+    /// A component has too many offers times cardinalities.
+    #[error("component `{component}` has {rows} combinations of offer and cardinality, more than {limit}")]
+    TooManyRows {
+        /// The component.
+        component: String,
+        /// How many it has.
+        rows: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+}
+
+/// The largest number of (offer, cardinality) rows of a uniform component.
+pub const MOST_ROWS: u64 = 2_000_000;
+/// The largest number of combinations that a nonlinear term is tabulated over.
+pub const MOST_COMBINATIONS: usize = 30_000;
+
+/// What a sub-problem is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// Its parts of the placement.
+    pub parts: Vec<Part>,
+    /// What is maximised: the sum of these.
+    pub objective: Vec<Term>,
+    /// Constraints, as indices into [`BoundModel::constraints`].
+    pub constraints: Vec<usize>,
+    /// Structural rules on numbers of instances, as indices into the application's.
+    pub structure: Vec<usize>,
+    /// Quotas, as indices into the application's.
+    pub quotas: Vec<usize>,
+}
+
+/// The program of a cluster under construction.
+pub struct Formulation<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) bound: &'a BoundModel,
+    pub(crate) space: &'a Space,
+    /// The program; its cost is set by the caller.
+    pub milp: Milp,
+    /// The parts with their columns.
+    pub blocks: Vec<Block<'a>>,
+    /// Runs of columns of which exactly one is 1: first column and length.
+    pub(crate) one_hot: Vec<(usize, usize)>,
+    /// True when a row can never be satisfied.
+    pub contradiction: bool,
+    /// Rows that were left out because a formula has no value there.
+    pub undefined_rows: u64,
+    /// How far strict and rounded comparisons are pulled inwards, relative; raised when the checker refuses an answer.
+    pub(crate) margin: f64,
+    pub(crate) marginals: Vec<tabulate::Marginal>,
+}
+
+impl<'a> Formulation<'a> {
+    /// Builds the program of a cluster: columns, cardinalities, constraints, structure, quotas, spread. The objective
+    /// is left to the caller.
+    pub fn build(
+        snapshot: &'a Snapshot,
+        bound: &'a BoundModel,
+        space: &'a Space,
+        patterns: Option<&'a Patterns>,
+        cluster: &Cluster,
+        margin: f64,
+    ) -> Result<Self, (Option<usize>, FormulateError)> {
+        let mut formulation = Formulation { margin, ..Formulation::empty(snapshot, bound, space) };
+        for part in &cluster.parts {
+            formulation.add_block(*part, patterns, cluster).map_err(|e| (None, e))?;
+        }
+        for index in &cluster.constraints {
+            let constraint = &bound.constraints[*index];
+            formulation.enforce(&constraint.term, None).map_err(|e| (Some(constraint.index), e))?;
+        }
+        formulation.add_structure(&cluster.structure);
+        formulation.add_quotas(&cluster.quotas);
+        formulation.add_spread();
+        formulation.keep_unmoveable();
+        Ok(formulation)
+    }
+
+    /// A program without columns.
+    pub(crate) fn empty(snapshot: &'a Snapshot, bound: &'a BoundModel, space: &'a Space) -> Self {
+        Formulation {
+            snapshot,
+            bound,
+            space,
+            milp: Milp::default(),
+            blocks: Vec::new(),
+            one_hot: Vec::new(),
+            contradiction: false,
+            undefined_rows: 0,
+            margin: 0.0,
+            marginals: Vec::new(),
+        }
+    }
+
+    /// The block of a component: its own, or the pool.
+    pub(crate) fn block_of(&self, component: ComponentId) -> Option<&Block<'a>> {
+        let part = crate::bound::part_of(&self.snapshot.application, component);
+        self.block(part)
+    }
+
+    pub(crate) fn block(&self, part: Part) -> Option<&Block<'a>> {
+        self.blocks.iter().find(|b| b.part() == part)
+    }
+
+    /// Adds a row for `low <= expression <= high`.
+    pub(crate) fn row(&mut self, mut linear: Linear, low: f64, high: f64) {
+        linear.compact();
+        let (low, high) = (low - linear.constant, high - linear.constant);
+        if linear.terms.is_empty() {
+            let slack = 1e-9;
+            if low > slack || high < -slack {
+                self.contradiction = true;
+            }
+            return;
+        }
+        self.milp.add_row(low, high, linear.terms);
+    }
+
+    /// The smallest and largest value of an expression, from the bounds of its columns and what is one-hot.
+    pub(crate) fn bounds(&self, linear: &Linear) -> (f64, f64) {
+        let mut compact = linear.clone();
+        compact.compact();
+        let (mut low, mut high) = (compact.constant, compact.constant);
+        let mut at = 0;
+        while at < compact.terms.len() {
+            let column = compact.terms[at].0;
+            let run = self.one_hot.iter().find(|(first, length)| (*first..first + length).contains(&column));
+            if let Some((first, length)) = run {
+                let end = at + compact.terms[at..].iter().take_while(|(c, _)| *c < first + length).count();
+                let inside = &compact.terms[at..end];
+                // A column of the run that does not stand in the expression counts 0.
+                let zero = if inside.len() < *length { Some(0.0) } else { None };
+                let values = || inside.iter().map(|(_, x)| *x).chain(zero);
+                low += values().fold(f64::INFINITY, f64::min);
+                high += values().fold(f64::NEG_INFINITY, f64::max);
+                at = end;
+            } else {
+                let x = compact.terms[at].1;
+                let ends = [x * self.milp.lower[column], x * self.milp.upper[column]];
+                low += ends[0].min(ends[1]);
+                high += ends[0].max(ends[1]);
+                at += 1;
+            }
+        }
+        (low, high)
+    }
+}

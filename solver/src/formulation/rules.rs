@@ -1,0 +1,218 @@
+//! Structural rules on numbers of instances, quotas, spread, and instances that stay.
+
+use cardinal_models::application::{ComponentId, Structure};
+use cardinal_models::document::SpreadBy;
+use cardinal_models::offer::Offer;
+use rustc_hash::FxHashMap;
+
+use super::{Block, Formulation, Linear};
+use crate::bound::Part;
+use crate::space::place_of;
+
+impl Formulation<'_> {
+    pub(super) fn add_structure(&mut self, rules: &[usize]) {
+        for index in rules {
+            let rule = self.snapshot.application.structure[*index].rule.clone();
+            match rule {
+                Structure::Total { of, low, high } => {
+                    let mut total = Linear::default();
+                    of.iter().for_each(|c| total.add(&self.cardinality(*c), 1.0));
+                    let high = if high == u64::MAX { f64::INFINITY } else { high as f64 };
+                    self.row(total, low as f64, high);
+                }
+                Structure::Require { provider, count, consumer, per } => {
+                    // per n(provider) >= count n(consumer)
+                    let mut balance = Linear::default();
+                    balance.add(&self.cardinality(provider), per as f64);
+                    balance.add(&self.cardinality(consumer), -(count as f64));
+                    self.row(balance, 0.0, f64::INFINITY);
+                }
+                Structure::Alternatives(components) => {
+                    let mut present = Linear::default();
+                    for component in components {
+                        let indicator = self.presence(component);
+                        present.add(&indicator, 1.0);
+                    }
+                    self.row(present, 1.0, 1.0);
+                }
+                // Rules about single nodes are built into the patterns.
+                Structure::Conflict { .. } | Structure::Colocate(_) | Structure::EveryNode { .. } => {}
+            }
+        }
+    }
+
+    /// An expression that is 1 when the component has instances and 0 otherwise.
+    fn presence(&mut self, component: ComponentId) -> Linear {
+        if let Some(Block::Uniform { rows, first, .. }) = self.block_of(component) {
+            let present = rows.iter().enumerate().filter(|(_, r)| r.n > 0).map(|(i, _)| (first + i, 1.0));
+            return Linear { terms: present.collect(), constant: 0.0 };
+        }
+        let most = f64::from(self.snapshot.application[component].cardinality.max());
+        let column = self.milp.add_column(0.0, 1.0, true);
+        let cardinality = self.cardinality(component);
+        let (mut some, mut none) = (cardinality.clone(), cardinality);
+        some.terms.push((column, -1.0));
+        none.terms.push((column, -most));
+        self.row(some, 0.0, f64::INFINITY);
+        self.row(none, f64::NEG_INFINITY, 0.0);
+        Linear { terms: vec![(column, 1.0)], constant: 0.0 }
+    }
+
+    pub(super) fn add_quotas(&mut self, quotas: &[usize]) {
+        let application = self.snapshot.application.clone();
+        for index in quotas {
+            let quota = &application.quotas[*index];
+            let matching = |offer: &Offer| quota.matches.iter().all(|r| r.admits(offer));
+            let mut limit = |most: f64, property: &dyn Fn(&Offer) -> f64| {
+                let mut used = Linear::default();
+                for block in &self.blocks {
+                    let counted = self.over_nodes(block, |o| if matching(o) { property(o) } else { 0.0 });
+                    used.add(&counted, 1.0);
+                }
+                self.row(used, f64::NEG_INFINITY, most);
+            };
+            if let Some(nodes) = quota.nodes {
+                limit(nodes as f64, &|_| 1.0);
+            }
+            if let Some(cores) = quota.cores {
+                limit(cores.count(), &|o| o.cores.count());
+            }
+            if let Some(memory) = quota.memory {
+                limit(memory.mib(), &|o| o.memory.mib());
+            }
+            if let Some(cost) = quota.cost {
+                limit(cost.units(), &|o| o.price.units());
+            }
+        }
+    }
+
+    /// At most so many instances in one place, for mixed fleets and the shared pool; uniform fleets have no row that
+    /// breaks a spread rule.
+    pub(super) fn add_spread(&mut self) {
+        let application = self.snapshot.application.clone();
+        for (i, component) in application.components.iter().enumerate() {
+            let id = ComponentId(i as u32);
+            for spread in &component.spread {
+                let mut places: FxHashMap<String, Linear> = FxHashMap::default();
+                let mut order: Vec<String> = Vec::new();
+                let mut count = |offer: &Offer, zone: Option<u16>, column: usize, n: f64| {
+                    let place = zone_place(spread.by, offer, zone);
+                    let entry = places.entry(place.clone()).or_insert_with(|| {
+                        order.push(place);
+                        Linear::default()
+                    });
+                    entry.terms.push((column, n));
+                };
+                match self.block_of(id) {
+                    Some(Block::Mixed { choices, cells, first, .. }) => {
+                        for (j, cell) in cells.iter().enumerate() {
+                            let offer = &self.snapshot.catalog[choices.offers[cell.offer as usize]];
+                            count(offer, cell.zone, first + j, 1.0);
+                        }
+                    }
+                    Some(Block::Pool { patterns, first, .. }) => {
+                        for (j, pattern) in patterns.list.iter().enumerate() {
+                            let n = pattern.count(id);
+                            if n > 0 {
+                                let offer = &self.snapshot.catalog[pattern.offer];
+                                count(offer, pattern.zone, first + j, f64::from(n));
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+                for place in order {
+                    if let Some(linear) = places.remove(&place) {
+                        self.row(linear, f64::NEG_INFINITY, f64::from(spread.at_most));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Instances of components that must not be moved stay on the offers that they are on.
+    pub(super) fn keep_unmoveable(&mut self) {
+        let application = self.snapshot.application.clone();
+        for (i, component) in application.components.iter().enumerate() {
+            let id = ComponentId(i as u32);
+            if component.moveable {
+                continue;
+            }
+            for (offer, running) in self.running_on(id) {
+                let stays = match self.block_of(id) {
+                    Some(block @ Block::Mixed { .. }) => {
+                        block.sum(|o, n, _| if o == Some(offer) { f64::from(n) } else { 0.0 })
+                    }
+                    Some(block @ Block::Pool { patterns, .. }) => block.sum(|o, _, j| {
+                        if o == Some(offer) { f64::from(patterns.list[j].count(id)) } else { 0.0 }
+                    }),
+                    // The rows of a uniform component already say so.
+                    _ => continue,
+                };
+                self.row(stays, f64::from(running), f64::INFINITY);
+            }
+        }
+    }
+
+    /// How many of the running nodes are kept: an expression that, when maximised, counts them. It may add columns.
+    pub(crate) fn kept_nodes(&mut self) -> (Linear, u64) {
+        let Some(current) = &self.snapshot.current else { return (Linear::default(), 0) };
+        let groups = current.placement.groups.clone();
+        let (mut kept, mut most) = (Linear::default(), 0u64);
+        for at in 0..self.blocks.len() {
+            // Running nodes of this block with the expression that counts the equal ones wanted.
+            let mut pairs: Vec<(u32, Linear)> = Vec::new();
+            match &self.blocks[at] {
+                block @ Block::Uniform { component, .. } => {
+                    let running = self.running_on(*component);
+                    let on = |o| running.iter().find(|(x, _)| Some(*x) == o).map_or(0, |(_, n)| *n);
+                    kept.add(&block.sum(|o, n, _| f64::from(n.min(on(o)))), 1.0);
+                    most += running.iter().map(|(_, n)| u64::from(*n)).sum::<u64>();
+                }
+                block @ Block::Mixed { component, .. } => {
+                    for (offer, n) in self.running_on(*component) {
+                        pairs.push((n, block.sum(|o, k, _| if o == Some(offer) { f64::from(k) } else { 0.0 })));
+                    }
+                }
+                block @ Block::Pool { patterns, cardinalities, .. } if cardinalities.is_empty() => {
+                    for group in &groups {
+                        let same = block.sum(|o, _, j| {
+                            let p = &patterns.list[j];
+                            f64::from(u8::from(o == Some(group.offer) && p.instances == group.instances))
+                        });
+                        pairs.push((group.count, same));
+                    }
+                }
+                Block::Pool { .. } => {}
+            }
+            for (running, mut wanted) in pairs {
+                wanted.compact();
+                if wanted.terms.is_empty() {
+                    continue;
+                }
+                let column = self.milp.add_column(0.0, f64::from(running), true);
+                wanted.terms.push((column, -1.0));
+                self.row(wanted, 0.0, f64::INFINITY);
+                kept.terms.push((column, 1.0));
+                most += u64::from(running);
+            }
+        }
+        (kept, most)
+    }
+
+    /// True when the part of the placement is in this program.
+    pub fn has(&self, part: Part) -> bool {
+        self.block(part).is_some()
+    }
+}
+
+/// The place of a node for a spread rule; by zone, one zone of the offer's region.
+fn zone_place(by: SpreadBy, offer: &Offer, zone: Option<u16>) -> String {
+    match by {
+        SpreadBy::Zone => {
+            let zone = zone.and_then(|z| offer.zones.get(usize::from(z))).map_or("", |z| z.as_ref());
+            format!("{}\u{1}{}\u{1}{zone}", offer.provider, offer.region)
+        }
+        other => place_of(other, offer),
+    }
+}

@@ -1,0 +1,23 @@
+//! The solver: from a snapshot to the proven best placement.
+//!
+//! The steps, each a module: bind the formulas ([`bound`], [`term`]), find and reduce what can be chosen from
+//! ([`space`], [`range`]), list what shared nodes can host ([`pattern`]), take the objective apart ([`objective`]), split
+//! the model into independent sub-problems ([`cluster`]), formulate and solve each ([`formulation`], [`program`],
+//! [`engine`]), put the answers together and have them checked by `cardinal_models::verify` ([`mod@solve`]).
+//!
+//! Deliberately absent: I/O, threads, randomness, and the wall clock except for the deadline.
+
+pub mod bound;
+pub mod cluster;
+pub mod engine;
+pub mod explain;
+pub mod formulation;
+pub mod objective;
+pub mod pattern;
+pub mod program;
+pub mod range;
+mod solve;
+pub mod space;
+pub mod term;
+
+pub use solve::{Outcome, Reduction, Report, Settings, SolveError, Timing, solve};

@@ -1,0 +1,337 @@
+//! Solving one independent sub-problem: the best sum, and among equals the cheapest, with the fewest nodes, with the
+//! most running nodes kept.
+
+use cardinal_models::placement::Placement;
+use cardinal_models::quantity::Price;
+use cardinal_models::snapshot::Snapshot;
+use cardinal_models::tolerance;
+
+use crate::bound::{BoundModel, Part, parts_of};
+use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
+use crate::formulation::{Block, Cluster, Formulation, FormulateError, Linear, Row};
+use crate::pattern::Patterns;
+use crate::space::Space;
+use crate::term::Term;
+
+/// After so many nodes of the search tree the order among equals is left as it is. A limit in nodes and not in time
+/// keeps the answer reproducible.
+const TIE_NODES: u32 = 2_000;
+
+/// Everything that a sub-problem is solved from.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    /// The snapshot.
+    pub snapshot: &'a Snapshot,
+    /// Its formulas.
+    pub bound: &'a BoundModel,
+    /// Its offers.
+    pub space: &'a Space,
+    /// The node patterns of the shared pool, if there is one.
+    pub patterns: Option<&'a Patterns>,
+}
+
+/// How a sub-problem is solved.
+#[derive(Clone, Debug)]
+pub struct Method {
+    /// When to stop.
+    pub limits: Limits,
+    /// With or without the engine's presolve.
+    pub presolve: Presolve,
+    /// How far limits are pulled inwards, relative.
+    pub margin: f64,
+}
+
+/// What became of a sub-problem.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How it ended.
+    pub status: RunStatus,
+    /// The best placement of its parts that was found.
+    pub placement: Option<Placement>,
+    /// An upper bound on the sum of the objective's terms.
+    pub bound: f64,
+    /// Seconds spent on building the program.
+    pub formulate_s: f64,
+    /// What it took.
+    pub effort: Effort,
+}
+
+/// The size of a sub-problem and the work that it took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Effort {
+    /// Columns of the integer program; 0 when none was needed.
+    pub columns: usize,
+    /// Rows of the integer program.
+    pub rows: usize,
+    /// Nodes of the search tree.
+    pub nodes: u64,
+    /// Choices that were left out because a formula has no value there.
+    pub undefined: u64,
+    /// True when the order among equal placements was not searched to the end.
+    pub ties_open: bool,
+}
+
+/// Why a sub-problem was not solved.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProgramError {
+    /// It cannot be formulated; the index of the constraint, or `None` for the objective or a component.
+    Formulate(Option<usize>, FormulateError),
+    /// The engine failed.
+    Engine(EngineError),
+}
+
+/// Solves a sub-problem.
+pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
+    let begin = std::time::Instant::now();
+    if let ([Part::Dedicated(c)], true, true) =
+        (&cluster.parts[..], cluster.structure.is_empty(), cluster.quotas.is_empty())
+        && ground.snapshot.application[*c].fleet == cardinal_models::document::Fleet::Uniform
+    {
+        return best_row(ground, cluster, *c).map_err(|e| ProgramError::Formulate(None, e));
+    }
+    let Ground { snapshot, bound, space, patterns } = ground;
+    let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, method.margin)
+        .map_err(|(index, e)| ProgramError::Formulate(index, e))?;
+    let mut value = Linear::default();
+    for term in &cluster.objective {
+        let encoded = formulation.encode(term).map_err(|e| ProgramError::Formulate(None, e))?;
+        formulation.require_defined(&encoded.undefined, None);
+        value.add(&encoded.linear, 1.0);
+    }
+    value.compact();
+    let formulate_s = begin.elapsed().as_secs_f64();
+    if formulation.contradiction {
+        let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
+        return Ok(Answer { status: RunStatus::Infeasible, placement: None, bound: f64::NEG_INFINITY, formulate_s, effort });
+    }
+    let mut answer = Stages::new(&mut formulation, value).run(method).map_err(ProgramError::Engine)?;
+    answer.formulate_s = formulate_s;
+    Ok(answer)
+}
+
+/// A single uniform component that nothing is tied to: the best row of its table.
+fn best_row(
+    ground: Ground<'_>,
+    cluster: &Cluster,
+    component: cardinal_models::application::ComponentId,
+) -> Result<Answer, FormulateError> {
+    let begin = std::time::Instant::now();
+    let choices = &ground.space.dedicated[component.index()];
+    let mut formulation = Formulation::empty(ground.snapshot, ground.bound, ground.space);
+    let rows = formulation.uniform_rows(component, choices, cluster)?;
+    let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
+    let running = formulation.running_on(component);
+    let own: Vec<&Term> = cluster
+        .objective
+        .iter()
+        .filter(|t| !parts_of(&ground.snapshot.application, t).is_empty())
+        .collect();
+    let constant: f64 = cluster.objective.iter().filter_map(|t| if let Term::Constant(x) = t { Some(*x) } else { None }).sum();
+    let score = |row: &Row| {
+        let offer = row.offer.map(|o| choices.offers[o as usize]);
+        let price = offer.map_or(Price::ZERO, |o| ground.snapshot.catalog[o].price);
+        let point = crate::formulation::RowPoint { component, choices, row: *row, price };
+        let value: f64 = own.iter().map(|t| t.evaluate(&point)).sum();
+        let kept = running.iter().find(|(o, _)| Some(*o) == offer).map_or(0, |(_, n)| row.n.min(*n));
+        (value, price.times(u64::from(row.n)), row.n, std::cmp::Reverse(kept))
+    };
+    let scores: Vec<_> = rows.iter().map(score).collect();
+    let best = scores.iter().map(|s| s.0).fold(f64::NEG_INFINITY, f64::max);
+    // Rows stand in the stable order of their offers, so the first of equals is the stable choice.
+    let chosen = rows
+        .iter()
+        .zip(&scores)
+        .filter(|(_, s)| tolerance::at_most(best, s.0))
+        .min_by_key(|(_, s)| (s.1, s.2, s.3));
+    let formulate_s = begin.elapsed().as_secs_f64();
+    Ok(match chosen {
+        None => Answer { status: RunStatus::Infeasible, placement: None, bound: f64::NEG_INFINITY, formulate_s, effort },
+        Some((row, _)) => {
+            let mut placement = Placement { groups: formulation.uniform_groups(component, choices, *row) };
+            placement.normalize();
+            Answer { status: RunStatus::Optimal, placement: Some(placement), bound: best + constant, formulate_s, effort }
+        }
+    })
+}
+
+/// The objectives of a program, one after the other.
+struct Stages<'f, 'a> {
+    formulation: &'f mut Formulation<'a>,
+    value: Linear,
+    cost: Linear,
+    nodes: Linear,
+    effort: Effort,
+}
+
+/// A linear objective scaled so that the engine's absolute tolerances fit it.
+struct Scaled {
+    objective: Linear,
+    /// What one unit of the engine's objective is worth.
+    unit: f64,
+    /// True when every value of the objective is a whole number of units.
+    whole: bool,
+}
+
+impl<'f, 'a> Stages<'f, 'a> {
+    fn new(formulation: &'f mut Formulation<'a>, value: Linear) -> Self {
+        let (mut cost, mut nodes) = (Linear::default(), Linear::default());
+        for block in &formulation.blocks {
+            cost.add(&formulation.cost(block), 1.0);
+            nodes.add(&formulation.over_nodes(block, |_| 1.0), 1.0);
+        }
+        cost.compact();
+        nodes.compact();
+        let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
+        Stages { formulation, value, cost, nodes, effort }
+    }
+
+    fn run(mut self, method: &Method) -> Result<Answer, EngineError> {
+        self.effort.columns = self.formulation.milp.columns();
+        self.effort.rows = self.formulation.milp.rows();
+        let mut loss = Linear::default();
+        loss.add(&self.value, -1.0);
+        let scaled = self.scale(&loss);
+        let first = self.stage(&scaled, None, &method.limits, method)?;
+        let Some(values) = first.values else {
+            let bound = -(first.bound * scaled.unit + loss.constant);
+            let (status, formulate_s) = (first.status, 0.0);
+            return Ok(Answer { status, placement: None, bound, formulate_s, effort: self.effort });
+        };
+        let lost = scaled.objective.value(&values);
+        // The engine's bound, lifted to the next value that the objective can have.
+        let floor = if scaled.whole { (first.bound - 1e-5).ceil() } else { first.bound };
+        let bound = -(floor.min(lost) * scaled.unit + loss.constant);
+        let values = match first.status {
+            RunStatus::Optimal => self.break_ties(values, &scaled, method)?,
+            _ => values,
+        };
+        let placement = self.formulation.placement(&values);
+        Ok(Answer { status: first.status, placement: Some(placement), bound, formulate_s: 0.0, effort: self.effort })
+    }
+
+    /// Among placements of equal value the cheapest, then with the fewest nodes, then with the most nodes kept.
+    fn break_ties(&mut self, values: Vec<f64>, first: &Scaled, method: &Method) -> Result<Vec<f64>, EngineError> {
+        let mut best = values;
+        self.hold(first, &best);
+        if !self.is_cost(first) {
+            let cost = self.scale(&self.cost.clone());
+            best = self.tie_stage(best, &cost, method)?;
+            self.hold(&cost, &best);
+        }
+        let columns = self.formulation.milp.columns();
+        let (kept, most_kept) = self.formulation.kept_nodes();
+        best.resize(self.formulation.milp.columns(), 0.0);
+        let mut order = Linear::default();
+        order.add(&self.nodes, (most_kept + 1) as f64);
+        order.add(&kept, -1.0);
+        order.compact();
+        let same_for_all = order.terms.windows(2).all(|w| w[0].1 == w[1].1) && self.nodes_are_fixed() && columns == best.len();
+        if same_for_all {
+            return Ok(best);
+        }
+        let whole = Scaled { objective: order, unit: 1.0, whole: true };
+        self.tie_stage(best, &whole, method)
+    }
+
+    /// True when the number of nodes is the same in every solution.
+    fn nodes_are_fixed(&self) -> bool {
+        let application = &self.formulation.snapshot.application;
+        self.formulation.blocks.iter().all(|b| match b {
+            Block::Uniform { component, .. } | Block::Mixed { component, .. } => {
+                application[*component].cardinality.min() == application[*component].cardinality.max()
+            }
+            Block::Pool { .. } => false,
+        })
+    }
+
+    /// True when the value is a falling function of the cost and of nothing else.
+    fn is_cost(&self, first: &Scaled) -> bool {
+        let (a, b) = (&first.objective.terms, &self.cost.terms);
+        let ratio = match (a.first(), b.first()) {
+            (Some((_, x)), Some((_, y))) if *y != 0.0 => x / y,
+            _ => return a.is_empty() && b.is_empty(),
+        };
+        ratio > 0.0
+            && a.len() == b.len()
+            && a.iter().zip(b).all(|((i, x), (j, y))| i == j && (x - ratio * y).abs() <= 1e-12 * x.abs())
+    }
+
+    /// Adds the row that holds an objective at the value that it has.
+    fn hold(&mut self, scaled: &Scaled, values: &[f64]) {
+        let reached = scaled.objective.value(values);
+        let slack = if scaled.whole { 0.25 } else { 1e-9 * reached.abs().max(1.0) };
+        self.formulation.row(scaled.objective.clone(), f64::NEG_INFINITY, reached + slack);
+    }
+
+    fn tie_stage(&mut self, best: Vec<f64>, scaled: &Scaled, method: &Method) -> Result<Vec<f64>, EngineError> {
+        let limits = Limits { nodes: Some(TIE_NODES), relative_gap: 0.0, ..method.limits.clone() };
+        match self.stage(scaled, Some(&best), &limits, method) {
+            Ok(Run { values: Some(values), status, .. }) => {
+                self.effort.ties_open |= status != RunStatus::Optimal;
+                Ok(values)
+            }
+            // The engine found nothing within its limits, or wrongly no solution: what is at hand is a solution.
+            Ok(_) | Err(_) => {
+                self.effort.ties_open = true;
+                Ok(best)
+            }
+        }
+    }
+
+    fn stage(
+        &mut self,
+        scaled: &Scaled,
+        start: Option<&[f64]>,
+        limits: &Limits,
+        method: &Method,
+    ) -> Result<Run, EngineError> {
+        let milp = &mut self.formulation.milp;
+        milp.cost = vec![0.0; milp.columns()];
+        for (column, x) in &scaled.objective.terms {
+            milp.cost[*column] += x;
+        }
+        let limits = Limits { absolute_gap: if scaled.whole { 0.5 } else { 0.0 }, ..limits.clone() };
+        let run = engine::run(milp, start, &limits, method.presolve)?;
+        self.effort.nodes += run.nodes;
+        Ok(run)
+    }
+
+    /// Scales an objective to be minimised: to whole numbers if its coefficients have a common step, else to a largest
+    /// coefficient of a size that suits the engine's tolerances.
+    fn scale(&self, linear: &Linear) -> Scaled {
+        let mut objective = linear.clone();
+        objective.compact();
+        objective.constant = 0.0;
+        let largest = objective.terms.iter().map(|(_, x)| x.abs()).fold(0.0, f64::max);
+        let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.milp.integer[*c]);
+        let step = if over_integers { common_step(&objective) } else { None };
+        let (unit, whole) = match step {
+            Some(step) if largest / step <= 1e8 => (step, true),
+            _ if largest > 0.0 => (largest / 1e4, false),
+            _ => (1.0, true),
+        };
+        for (_, x) in &mut objective.terms {
+            *x = if whole { (*x / unit).round() } else { *x / unit };
+        }
+        Scaled { objective, unit, whole }
+    }
+}
+
+/// The largest step of which every coefficient is a multiple: decimal numbers with up to nine places are taken at their
+/// word and have an exact greatest common divisor; anything else has none.
+fn common_step(linear: &Linear) -> Option<f64> {
+    let mut divisor: i64 = 0;
+    for (_, x) in &linear.terms {
+        let nanos = x * Price::SCALE as f64;
+        if !(nanos.abs() < 4e15) || (nanos - nanos.round()).abs() > 1e-4 {
+            return None;
+        }
+        let (mut a, mut b) = (divisor, nanos.round().abs() as i64);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        divisor = a;
+    }
+    // A step near the resolution is a sign of numbers that are no decimals.
+    (divisor >= 10).then(|| divisor as f64 / Price::SCALE as f64)
+}

@@ -1,0 +1,388 @@
+//! What each component can choose from: its admissible offers, reduced to those that can be part of a best answer.
+//!
+//! An offer is dropped when another is no worse in everything that the formulas, quotas and spread rules can see.
+//! What they can see is found by following each attribute through every formula ([`crate::range::trend`]): an attribute
+//! whose growth can only help is compared one way, one that can do either must be equal.
+
+use cardinal_models::admissible::admissible;
+use cardinal_models::application::{Application, Component, ComponentId, Quota};
+use cardinal_models::catalog::{Catalog, OfferIndex};
+use cardinal_models::document::{Fleet, Hosting, SpreadBy};
+use cardinal_models::offer::{Attribute, Offer};
+use cardinal_models::snapshot::Snapshot;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::bound::BoundModel;
+use crate::range::{self, Leaves, Mover, Range, Trend};
+use crate::term::{Slot, Term};
+
+/// What one dedicated component, or the shared pool as a whole, can choose from.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// The offers that are left, in the stable order of their ids.
+    pub offers: Vec<OfferIndex>,
+    /// How many offers were admissible before the reduction.
+    pub admissible: usize,
+    /// The values of the visible attributes, by offer in the order of `offers`.
+    pub columns: FxHashMap<Slot, Vec<f64>>,
+    /// Uniform fleets: the largest number of instances that the spread rules allow on one offer.
+    pub most: Vec<u32>,
+}
+
+/// The choices of every component and of the shared pool.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// By component; empty for shared components.
+    pub dedicated: Vec<Choices>,
+    /// The offers of the shared pool.
+    pub pool: Choices,
+    /// Which shared components may run on each offer of the pool, by offer and component.
+    pub pool_admits: Vec<Vec<bool>>,
+    /// The ranges of leaves over everything admissible.
+    pub ranges: LeafRanges,
+}
+
+/// The ranges of the leaves of terms.
+#[derive(Clone, Debug, Default)]
+pub struct LeafRanges {
+    attributes: FxHashMap<(ComponentId, Slot), Range>,
+    price: Vec<Range>,
+    cardinality: Vec<Range>,
+    pool_cost: Option<Range>,
+    pool_nodes: Option<Range>,
+}
+
+impl Leaves for LeafRanges {
+    fn range(&self, leaf: &Term) -> Range {
+        match leaf {
+            Term::Attribute(c, slot) => self.attributes.get(&(*c, *slot)).copied().unwrap_or(Range::UNKNOWN),
+            Term::Cardinality(c) => self.cardinality[c.index()],
+            Term::Nodes(Some(c)) => self.cardinality[c.index()],
+            Term::Nodes(None) => self.pool_nodes.unwrap_or(Range::new(0.0, 0.0)),
+            Term::Cost(Some(c)) => {
+                let (price, n) = (self.price[c.index()], self.cardinality[c.index()]);
+                Range::new(price.low * n.low, price.high * n.high)
+            }
+            Term::Cost(None) => self.pool_cost.unwrap_or(Range::new(0.0, 0.0)),
+            Term::Fleet(fleet) => {
+                let n = self.cardinality[fleet.component.index()];
+                let body = range::range(&fleet.body, self);
+                range::fleet_range(fleet.aggregate, body, fleet.filter.is_some(), n.low, n.high)
+            }
+            _ => Range::UNKNOWN,
+        }
+    }
+}
+
+/// Offers by id: the order that does not depend on how the catalog was put together.
+fn stable_order(catalog: &Catalog, offers: &mut [OfferIndex]) {
+    offers.sort_unstable_by(|a, b| catalog[*a].id.cmp(&catalog[*b].id));
+}
+
+/// Finds what every component can choose from.
+pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
+    let application = &snapshot.application;
+    let catalog = &snapshot.catalog;
+    let all: Vec<Vec<OfferIndex>> = (0..application.components.len())
+        .map(|i| admissible(application, catalog, ComponentId(i as u32)))
+        .collect();
+    let visible = visible_slots(application, bound);
+    let ranges = leaf_ranges(snapshot, bound, &all, &visible);
+    let current = offers_in_use(snapshot);
+    let dedicated = application
+        .components
+        .iter()
+        .enumerate()
+        .map(|(i, component)| match component.hosting {
+            Hosting::Shared => Choices { admissible: all[i].len(), ..Choices::default() },
+            Hosting::Dedicated => {
+                let id = ComponentId(i as u32);
+                let mut choices = Choices { offers: all[i].clone(), admissible: all[i].len(), ..Choices::default() };
+                let reducer = Reducer { snapshot, bound, ranges: &ranges, current: &current };
+                reducer.reduce_dedicated(id, component, &visible[i], &mut choices);
+                choices
+            }
+        })
+        .collect();
+    let (pool, pool_admits) = reduce_pool(snapshot, &all, &current);
+    Space { dedicated, pool, pool_admits, ranges }
+}
+
+/// The attributes of each component that any formula looks at.
+fn visible_slots(application: &Application, bound: &BoundModel) -> Vec<Vec<Slot>> {
+    let mut seen: Vec<Vec<Slot>> = vec![Vec::new(); application.components.len()];
+    fn visit(term: &Term, seen: &mut [Vec<Slot>]) {
+        term.leaves(&mut |leaf| match leaf {
+            Term::Attribute(c, slot) => seen[c.index()].push(*slot),
+            Term::Fleet(fleet) => {
+                visit(&fleet.body, seen);
+                if let Some(filter) = &fleet.filter {
+                    visit(filter, seen);
+                }
+            }
+            _ => {}
+        });
+    }
+    visit(&bound.objective, &mut seen);
+    bound.constraints.iter().for_each(|c| visit(&c.term, &mut seen));
+    for slots in &mut seen {
+        slots.sort_unstable();
+        slots.dedup();
+    }
+    seen
+}
+
+/// The offers of the running deployment: always kept, so that doing nothing stays a candidate.
+fn offers_in_use(snapshot: &Snapshot) -> FxHashSet<OfferIndex> {
+    snapshot.current.iter().flat_map(|c| c.placement.groups.iter().map(|g| g.offer)).collect()
+}
+
+fn span_of(values: impl Iterator<Item = f64>) -> Range {
+    let mut range = Range { low: f64::INFINITY, high: f64::NEG_INFINITY, defined: true };
+    for value in values {
+        if value.is_nan() {
+            range.defined = false;
+        } else {
+            range.low = range.low.min(value);
+            range.high = range.high.max(value);
+        }
+    }
+    if range.low > range.high { Range { low: 0.0, high: 0.0, defined: range.defined } } else { range }
+}
+
+fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>], visible: &[Vec<Slot>]) -> LeafRanges {
+    let (application, catalog) = (&snapshot.application, &snapshot.catalog);
+    let mut ranges = LeafRanges::default();
+    let (mut pool_low, mut pool_high, mut pool_most, mut pool_least) = (0.0f64, 0.0, 0.0, 0.0f64);
+    for (i, component) in application.components.iter().enumerate() {
+        let id = ComponentId(i as u32);
+        let (low, high) = (f64::from(component.cardinality.min()), f64::from(component.cardinality.max()));
+        ranges.cardinality.push(Range::new(low, high));
+        let price = span_of(all[i].iter().map(|o| catalog[*o].price.units()));
+        ranges.price.push(price);
+        if component.hosting == Hosting::Shared {
+            if low > 0.0 {
+                pool_low = pool_low.max(price.low);
+                pool_least = 1.0;
+            }
+            pool_high += price.high * high;
+            pool_most += high;
+            continue;
+        }
+        for slot in &visible[i] {
+            let attribute = bound.slots.attribute(*slot);
+            let mut range = span_of(all[i].iter().map(|o| bound.interner.attribute(&catalog[*o], attribute)));
+            // A component without instances has no offer whose attribute could be asked for.
+            range.defined &= low > 0.0;
+            ranges.attributes.insert((id, *slot), range);
+        }
+    }
+    ranges.pool_cost = Some(Range::new(pool_low, pool_high));
+    ranges.pool_nodes = Some(Range::new(pool_least, pool_most));
+    ranges
+}
+
+/// The quotas that count an offer, as a bit set.
+fn quota_mask(quotas: &[Quota], offer: &Offer) -> Vec<u64> {
+    let mut mask = vec![0u64; quotas.len().div_ceil(64)];
+    for (i, quota) in quotas.iter().enumerate() {
+        if quota.matches.iter().all(|r| r.admits(offer)) {
+            mask[i / 64] |= 1 << (i % 64);
+        }
+    }
+    mask
+}
+
+/// A name for the place of an offer, of the kind that a spread rule counts by.
+pub fn place_of(by: SpreadBy, offer: &Offer) -> String {
+    match by {
+        SpreadBy::Zone => format!("{}\u{1}{}\u{1}{}", offer.provider, offer.region, offer.zones.join("\u{1}")),
+        SpreadBy::Region | SpreadBy::Location => format!("{}\u{1}{}", offer.provider, offer.region),
+        SpreadBy::Country => offer.country.to_string(),
+        SpreadBy::Provider => offer.provider.to_string(),
+        SpreadBy::MachineType => format!("{}\u{1}{}", offer.provider, offer.machine_type),
+    }
+}
+
+/// The largest number of instances of a uniform fleet on an offer.
+fn most_on_one_offer(component: &Component, offer: &Offer) -> u32 {
+    component
+        .spread
+        .iter()
+        .map(|s| match s.by {
+            SpreadBy::Zone => s.at_most.saturating_mul(offer.zones.len().max(1) as u32),
+            _ => s.at_most,
+        })
+        .min()
+        .unwrap_or(u32::MAX)
+}
+
+/// One offer as the reduction compares it.
+struct Candidate {
+    offer: OfferIndex,
+    /// Must be equal for one offer to replace another.
+    key: Vec<u64>,
+    /// Smaller is better.
+    vector: Vec<f64>,
+    keep: bool,
+}
+
+/// Drops every candidate that another one with the same key dominates. Of equals the one in use, then the first in the
+/// stable order is kept.
+fn pareto(catalog: &Catalog, mut candidates: Vec<Candidate>) -> Vec<OfferIndex> {
+    candidates.sort_by(|a, b| {
+        a.key
+            .cmp(&b.key)
+            .then_with(|| compare_vectors(&a.vector, &b.vector))
+            .then_with(|| b.keep.cmp(&a.keep))
+            .then_with(|| catalog[a.offer].id.cmp(&catalog[b.offer].id))
+    });
+    let mut kept: Vec<OfferIndex> = Vec::new();
+    let mut begin = 0;
+    while begin < candidates.len() {
+        let end = begin + candidates[begin..].iter().take_while(|c| c.key == candidates[begin].key).count();
+        // Sorted by the first coordinate, a candidate can only be dominated by an earlier one.
+        let mut front: Vec<&Candidate> = Vec::new();
+        for candidate in &candidates[begin..end] {
+            let dominated = front.iter().any(|f| f.vector.iter().zip(&candidate.vector).all(|(a, b)| a <= b));
+            if !dominated {
+                front.push(candidate);
+            }
+            if !dominated || candidate.keep {
+                kept.push(candidate.offer);
+            }
+        }
+        begin = end;
+    }
+    stable_order(catalog, &mut kept);
+    kept
+}
+
+fn compare_vectors(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+}
+
+fn hash_text(text: &str) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = rustc_hash::FxHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+struct Reducer<'a> {
+    snapshot: &'a Snapshot,
+    bound: &'a BoundModel,
+    ranges: &'a LeafRanges,
+    current: &'a FxHashSet<OfferIndex>,
+}
+
+impl Reducer<'_> {
+    /// How everything that is wanted moves with an attribute: rising means that more is never worse.
+    fn wanted(&self, mover: Mover) -> Trend {
+        let objective = range::trend(&self.bound.objective, mover, self.ranges);
+        self.bound
+            .constraints
+            .iter()
+            .map(|c| range::trend(&c.term, mover, self.ranges))
+            .fold(objective, Trend::and)
+    }
+
+    fn reduce_dedicated(&self, id: ComponentId, component: &Component, visible: &[Slot], choices: &mut Choices) {
+        let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
+        let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
+        let price_mover = Mover { component: id, slot: price_slot.unwrap_or(Slot(u32::MAX)), is_price: true };
+        let price = self.wanted(price_mover).and(Trend::Falling);
+        let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
+        let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
+        let trends: Vec<(Slot, Trend)> = visible
+            .iter()
+            .filter(|s| Some(**s) != price_slot)
+            .map(|s| {
+                let attribute = self.bound.slots.attribute(*s);
+                let wanted = self.wanted(Mover { component: id, slot: *s, is_price: false });
+                let limited = (limits_cores && *attribute == Attribute::Cores)
+                    || (limits_memory && *attribute == Attribute::Memory);
+                (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
+            })
+            .collect();
+        let candidates = choices.offers.iter().map(|offer| {
+            let o = &catalog[*offer];
+            let mut key = quota_mask(&application.quotas, o);
+            let mut vector = Vec::with_capacity(4);
+            match price {
+                Trend::Falling => vector.push(o.price.units()),
+                _ => key.push(o.price.nanos() as u64),
+            }
+            for (slot, trend) in &trends {
+                let value = self.bound.interner.attribute(o, self.bound.slots.attribute(*slot));
+                match trend {
+                    Trend::Constant => {}
+                    Trend::Rising if !value.is_nan() => vector.push(-value),
+                    Trend::Falling if !value.is_nan() => vector.push(value),
+                    _ => key.push(value.to_bits()),
+                }
+            }
+            // A quota counts cores and memory even where no formula looks at them.
+            let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
+            if limits_cores && !is_seen(Attribute::Cores) {
+                vector.push(o.cores.count());
+            }
+            if limits_memory && !is_seen(Attribute::Memory) {
+                vector.push(o.memory.mib());
+            }
+            if component.fleet == Fleet::Uniform {
+                vector.push(-f64::from(most_on_one_offer(component, o)));
+            } else {
+                key.extend(component.spread.iter().map(|s| hash_text(&place_of(s.by, o))));
+            }
+            Candidate { offer: *offer, key, vector, keep: self.current.contains(offer) }
+        });
+        choices.offers = pareto(catalog, candidates.collect());
+        choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
+        for slot in visible {
+            let attribute = self.bound.slots.attribute(*slot);
+            let column = choices.offers.iter().map(|o| self.bound.interner.attribute(&catalog[*o], attribute));
+            choices.columns.insert(*slot, column.collect());
+        }
+    }
+}
+
+/// The offers of the shared pool: an offer is dropped when another at most as dear has room for at least as much and
+/// admits every component that it admits.
+fn reduce_pool(
+    snapshot: &Snapshot,
+    all: &[Vec<OfferIndex>],
+    current: &FxHashSet<OfferIndex>,
+) -> (Choices, Vec<Vec<bool>>) {
+    let (application, catalog) = (&snapshot.application, &snapshot.catalog);
+    let shared: Vec<usize> =
+        (0..application.components.len()).filter(|i| application.components[*i].hosting == Hosting::Shared).collect();
+    let mut admits: FxHashMap<OfferIndex, Vec<bool>> = FxHashMap::default();
+    for i in &shared {
+        for offer in &all[*i] {
+            admits.entry(*offer).or_insert_with(|| vec![false; application.components.len()])[*i] = true;
+        }
+    }
+    let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
+    let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
+    let candidates = admits.iter().map(|(offer, mask)| {
+        let o = &catalog[*offer];
+        let mut key = quota_mask(&application.quotas, o);
+        let mut vector = vec![o.price.units()];
+        let mut resource = |value: f64, limited: bool| {
+            if limited { key.push(value.to_bits()) } else { vector.push(-value) }
+        };
+        resource(o.cores.count(), limits_cores);
+        resource(o.memory.mib(), limits_memory);
+        vector.push(-o.disk.map_or(f64::INFINITY, |d| d.mib()));
+        vector.push(-f64::from(o.gpus));
+        vector.extend(shared.iter().map(|i| if mask[*i] { 0.0 } else { 1.0 }));
+        for i in &shared {
+            key.extend(application.components[*i].spread.iter().map(|s| hash_text(&place_of(s.by, o))));
+        }
+        Candidate { offer: *offer, key, vector, keep: current.contains(offer) }
+    });
+    let offers = pareto(catalog, candidates.collect());
+    let masks = offers.iter().map(|o| admits.get(o).cloned().unwrap_or_default()).collect();
+    (Choices { admissible: admits.len(), offers, ..Choices::default() }, masks)
+}
