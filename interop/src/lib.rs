@@ -2,7 +2,7 @@
 //!
 //! An importer takes a text and gives a [`cardinal_models::document::ModelDocument`], the same type that a native file
 //! is decoded to, with a [`report::ConversionReport`] that names everything the document does not carry. No importer
-//! reads files, follows references to other files, or expands entities.
+//! reads files, follows references to other files, or expands entities. Catalogs of offers are read by [`catalog`].
 #![forbid(unsafe_code)]
 
 pub mod camel;

@@ -2,6 +2,7 @@
 
 use cardinal_models::formula::RESERVED;
 use cardinal_models::formula::function::Function;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Words with a meaning in formulas, beside the names of functions.
 const WORDS: [&str; 10] = ["candidates", "current", "if", "true", "false", "and", "or", "not", "xor", "implies"];
@@ -32,4 +33,30 @@ pub(crate) fn without_backticks(name: &str) -> String {
 
 fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || WORDS.contains(&name) || Function::named(name).is_some()
+}
+
+/// Names that are given, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    given: FxHashSet<String>,
+    /// The number to try next behind a name that is asked for again, so that many equal names take no quadratic time.
+    next: FxHashMap<String, u32>,
+}
+
+impl Taken {
+    /// Names that are given from the start.
+    pub(crate) fn with<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        Taken { given: names.map(str::to_owned).collect(), next: FxHashMap::default() }
+    }
+
+    /// The name, or the name with a number that makes it unlike every name given before.
+    pub(crate) fn give(&mut self, wanted: &str) -> String {
+        let mut name = wanted.to_owned();
+        while !self.given.insert(name.clone()) {
+            let number = self.next.entry(wanted.to_owned()).or_insert(2);
+            name = format!("{wanted}_{number}");
+            *number += 1;
+        }
+        name
+    }
 }

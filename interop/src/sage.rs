@@ -178,12 +178,12 @@ impl Import {
             cores = self.amount(compute, "CPU", &path).map(|n| OneOrMany::One(Spanned::made(Scalar::Number(n))));
             memory = self.amount(compute, "Memory", &path).map(mib);
         }
-        if component.contains_key("Storage") {
-            if let Some(storage) = self.object(component, "Storage", path) {
-                self.unused(storage, &["StorageSize"], "Storage");
-                if storage.contains_key("StorageSize") {
-                    disk = self.amount(storage, "StorageSize", &format!("{path}.Storage")).map(mib);
-                }
+        if component.contains_key("Storage")
+            && let Some(storage) = self.object(component, "Storage", path)
+        {
+            self.unused(storage, &["StorageSize"], "Storage");
+            if storage.contains_key("StorageSize") {
+                disk = self.amount(storage, "StorageSize", &format!("{path}.Storage")).map(mib);
             }
         }
         match component.get("operatingSystem") {

@@ -36,8 +36,8 @@ fn entities_are_not_expanded() {
 fn deep_nesting_is_refused() {
     refused("<a>".repeat(100_000), "nested more than");
     refused(format!("{}{}", "<a>".repeat(1_000_000), "</a>".repeat(1_000_000)), "nested more than");
-    let deep = format!("{}1{}", "(".repeat(50_000), ")".repeat(50_000));
-    refused(WEBAPP.replace("50 * FrontendCardinality * FrontendCores - RequestRate", &deep), "more than");
+    let deep = format!("{}1{}", "(".repeat(30_000), ")".repeat(30_000));
+    refused(WEBAPP.replace("50 * FrontendCardinality * FrontendCores - RequestRate", &deep), "parentheses more than");
 }
 
 #[test]
@@ -49,10 +49,7 @@ fn gigantic_parts_are_refused() {
         "attributes",
     );
     refused(format!("<core:CamelModel>{}</core:CamelModel>", "<a/>".repeat(3_000_000)), "cannot be read");
-    refused(
-        WEBAPP.replace("mean(RawResponseTime)", &"A+".repeat(200_000)).replace("2\" formula=\"A", "2\" formula=\"A"),
-        "",
-    );
+    refused(WEBAPP.replace("mean(RawResponseTime)", &"A+".repeat(200_000)), "");
 }
 
 #[test]

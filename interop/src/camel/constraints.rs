@@ -10,7 +10,7 @@ use super::Conversion;
 use super::formula::LENGTH_MAX;
 use super::metrics::Metrics;
 use super::tree::{self, Node};
-use crate::names;
+use crate::names::{self, Taken};
 
 /// Deepest nesting of constraints in constraints.
 const NESTING_MAX: usize = 50;
@@ -24,7 +24,7 @@ const CONSTRAINTS_MAX: usize = 10_000;
 /// condition of a service level objective, or of nothing.
 pub(super) fn convert<'a>(conversion: &mut Conversion<'a, '_>, metrics: &mut Metrics<'a>) {
     let tree = conversion.tree;
-    let mut builder = Builder { formulas: FxHashMap::default(), under_way: Vec::new(), taken: FxHashSet::default() };
+    let mut builder = Builder { formulas: FxHashMap::default(), under_way: Vec::new(), taken: Taken::default() };
     let all = tree.all("constraintModels", "constraints");
     if all.len() > CONSTRAINTS_MAX {
         let error = tree.error(tree.root(), format!("the model has {} constraints", all.len()));
@@ -61,7 +61,7 @@ const OPERANDS: [&str; 7] = ["constraints", "if", "then", "else", "ifConstraint"
 struct Builder<'a> {
     formulas: FxHashMap<NodeId, Option<Formula>>,
     under_way: Vec<Node<'a>>,
-    taken: FxHashSet<String>,
+    taken: Taken,
 }
 
 /// A truth-valued formula and its opposite.
@@ -240,14 +240,7 @@ impl<'a> Builder<'a> {
 
     /// A name that no other constraint or objective has.
     fn name(&mut self, wanted: &str, default: &str) -> String {
-        let wanted = names::without_backticks(if wanted.is_empty() { default } else { wanted });
-        let mut name = wanted.clone();
-        let mut number = 2;
-        while !self.taken.insert(name.clone()) {
-            name = format!("{wanted}_{number}");
-            number += 1;
-        }
-        name
+        self.taken.give(&names::without_backticks(if wanted.is_empty() { default } else { wanted }))
     }
 }
 

@@ -7,14 +7,14 @@ use cardinal_models::diagnostic::{Diagnostic, did_you_mean};
 use cardinal_models::document::{MetricDocument, MetricProperties, Scalar};
 use cardinal_models::span::Spanned;
 use roxmltree::NodeId;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::annotation::Quantity;
 use super::components::Components;
 use super::formula::{self, ForeignNames, Meaning};
 use super::tree::{self, Node};
 use super::{Conversion, annotation};
-use crate::names;
+use crate::names::{self, Taken};
 
 /// Longest chain of metrics that use each other.
 const CHAIN_MAX: usize = 100;
@@ -32,7 +32,7 @@ pub(super) struct Metrics<'a> {
     /// Metrics whose formula is being translated.
     under_way: Vec<Node<'a>>,
     /// Names in the document.
-    taken: FxHashSet<String>,
+    taken: Taken,
     components: FxHashMap<NodeId, String>,
     only_component: Option<String>,
     formula_bytes: usize,
@@ -58,7 +58,7 @@ impl<'a> Metrics<'a> {
             contexts,
             done: FxHashMap::default(),
             under_way: Vec::new(),
-            taken: components.names().map(str::to_owned).collect(),
+            taken: Taken::with(components.names()),
             components: components.by_id(),
             only_component: components.only().map(str::to_owned),
             formula_bytes: 0,
@@ -317,12 +317,7 @@ impl<'a> Metrics<'a> {
         let written = tree::name(metric);
         let wanted = other_context.map(tree::name).filter(|n| !n.is_empty()).unwrap_or(written);
         let wanted = names::allowed(wanted, "metric");
-        let mut name = wanted.clone();
-        let mut number = 2;
-        while !self.taken.insert(name.clone()) {
-            name = format!("{wanted}_{number}");
-            number += 1;
-        }
+        let name = self.taken.give(&wanted);
         if name != written {
             let why = if other_context.is_some() {
                 "its measurements in another context have a name of their own"

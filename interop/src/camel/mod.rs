@@ -24,6 +24,9 @@ use crate::report::ConversionReport;
 use metrics::Metrics;
 use tree::{Node, Tree};
 
+/// How many findings are reported.
+const FINDINGS_MAX: usize = 1000;
+
 /// Melodic's goal for a model that names none.
 const DEFAULT_UTILITY: &str = "1 / (1 + number(total_cost))";
 
@@ -52,6 +55,7 @@ pub fn import(source: &Source) -> Result<(ModelDocument, ConversionReport), Diag
     let Conversion { mut findings, report, document, .. } = conversion;
     if findings.has_errors() {
         findings.sort();
+        findings.0.truncate(FINDINGS_MAX);
         return Err(findings);
     }
     Ok((document, report))

@@ -27,7 +27,7 @@ pub fn corpus(file: &str) -> Option<Source> {
     Some(Source::new(file, std::fs::read_to_string(path).unwrap()))
 }
 
-/// The files of a folder of the corpus with an extension.
+/// A file of the examples.
 pub fn example(file: &str) -> Source {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples")).join(file);
     Source::new(file, std::fs::read_to_string(path).unwrap())
