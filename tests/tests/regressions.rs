@@ -1,7 +1,9 @@
 //! Small models on which the solver was wrong once, each judged by the oracle.
 #![allow(clippy::unwrap_used)]
 
-use cardinal_models::offer::Offer;
+use std::sync::Arc;
+
+use cardinal_models::offer::{LabelValue, Offer};
 use cardinal_solver::{Settings, solve};
 use cardinal_tests::agreement::compare;
 use cardinal_tests::oracle::{Best, Verdict, best};
@@ -41,4 +43,50 @@ fn an_extreme_of_a_constant_and_a_number_is_compared() {
     assert_eq!(best_of(&world).utility, 0.2);
     let world = of(&format!("{components}constraints: {{c: 'max(web.cardinality + db.cardinality, 3) <= 2'}}"), two());
     assert_eq!(agree(&world), Verdict::Infeasible);
+}
+
+fn labelled(id: &str, price: f64, labels: &[(&str, LabelValue)]) -> Offer {
+    let labels = labels.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+    Offer { labels: Arc::new(labels), ..plain_offer(id, 2, 4, price) }
+}
+
+#[test]
+fn a_label_is_a_text_or_a_number_as_the_formula_wants_it() {
+    let text = |t: &str| LabelValue::Text(t.into());
+    let offers = || {
+        vec![
+            labelled("a", 0.1, &[("tier", LabelValue::Number(0.0))]),
+            labelled("b", 0.2, &[("tier", text("Gold"))]),
+            labelled("c", 0.3, &[("tier", text("2"))]),
+        ]
+    };
+    let with = |constraint: &str| {
+        of(&format!("components: {{web: {{cardinality: 1}}}}\nconstraints: {{c: '{constraint}'}}"), offers())
+    };
+    assert_eq!(best_of(&with("web.labels.tier == \"gold\"")).utility, 0.2);
+    assert_eq!(best_of(&with("web.labels.tier != \"gold\"")).utility, 0.1);
+    assert_eq!(best_of(&with("web.labels.tier >= 1")).utility, 0.3);
+    assert_eq!(best_of(&with("web.region == \"EU\"")).utility, 0.1);
+}
+
+#[test]
+fn a_constant_without_a_value_is_told() {
+    let world = of("components: {web: {cardinality: 1}}\nconstraints: {c: '1 / (load - load) > 0'}\nmetrics: {load: {default: 1}}", two());
+    assert_eq!(agree(&world), Verdict::Infeasible);
+    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores'}", two());
+    assert!(matches!(agree(&world), Verdict::Undefined(_)));
+    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores * db.cores'}", two());
+    assert!(matches!(agree(&world), Verdict::Undefined(_)));
+}
+
+#[test]
+fn an_slo_that_looks_at_the_placement_holds_as_a_whole() {
+    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5 and web.cores >= 8'}", two());
+    assert_eq!(agree(&world), Verdict::Infeasible);
+    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5'}", two());
+    assert_eq!(best_of(&world).utility, 0.1);
 }

@@ -327,6 +327,7 @@ impl Formulation<'_> {
     pub(crate) fn require_defined(&mut self, undefined: &[usize], under: Option<usize>) {
         for column in undefined {
             match under {
+                None if self.milp.lower[*column] > 0.0 => self.contradiction = true,
                 None => self.milp.upper[*column] = 0.0,
                 Some(d) => {
                     // x <= most (1 - d)

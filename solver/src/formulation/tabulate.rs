@@ -133,6 +133,15 @@ impl Formulation<'_> {
             let values: Vec<f64> =
                 marginals.iter().zip(&picks).flat_map(|(m, p)| m.values[*p].iter().copied()).collect();
             let value = term.evaluate(&Known { leaves: &leaves, values: &values });
+            if marginals.is_empty() && value.is_nan() {
+                // Undefined everywhere: a column that is always taken.
+                encoded.undefined.push(self.milp.add_column(1.0, 1.0, true));
+                continue;
+            }
+            if marginals.is_empty() {
+                encoded.linear.constant = value;
+                continue;
+            }
             if let [marginal] = &marginals[..] {
                 let indicator = &marginal.indicators[picks[0]];
                 match value.is_nan() {
