@@ -90,3 +90,27 @@ fn an_slo_that_looks_at_the_placement_holds_as_a_whole() {
                     slo: {goal: 'load <= 0.5'}", two());
     assert_eq!(best_of(&world).utility, 0.1);
 }
+
+#[test]
+fn an_aggregate_may_look_at_another_component() {
+    let offers = || vec![plain_offer("small", 2, 4, 0.1), Offer { region: "us".into(), ..plain_offer("far", 4, 4, 0.3) }];
+    let with = |rest: &str| {
+        let components = "components:\n  web: {cardinality: 1..2}\n  db: {cardinality: 1..3, fleet: mixed}\n  api: {cardinality: 1..2}\n";
+        of(&format!("{components}{rest}"), offers())
+    };
+    best_of(&with("constraints: {c: 'count(db, db.region == web.region) >= 2', d: 'web.cores >= 4'}"));
+    best_of(&with("constraints: {c: 'sum(db.cores, db.cores <= web.cardinality * 2) >= 6'}"));
+    best_of(&with("constraints: {c: 'sum(api.cores, api.region != web.region) >= 6'}"));
+    best_of(&with("constraints: {c: 'sum(db.cores / db.cardinality) >= 3'}"));
+}
+
+#[test]
+fn the_left_side_of_or_has_a_value_even_where_the_right_holds() {
+    let components = "components:\n  web: {cardinality: 0..2}\n  db: {cardinality: 1..3}\n";
+    let world = of(&format!("{components}constraints: {{c: 'web.region == db.region or db.cardinality >= 2'}}"), two());
+    assert_eq!(best_of(&world).utility, 0.2);
+    let world = of(&format!("{components}constraints: {{c: 'max(db.cardinality, 1 / web.cardinality) >= 2'}}"), two());
+    best_of(&world);
+    let world = of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
+    best_of(&world);
+}

@@ -6,6 +6,7 @@ use cardinal_models::formula::function::Function;
 use cardinal_models::tolerance::TOLERANCE;
 
 use super::blocks::RowPoint;
+use super::conditional::outside;
 use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
 use crate::range;
@@ -40,15 +41,9 @@ impl Point for OfferPoint<'_> {
     }
 }
 
-/// True when the term looks at attributes of offers only.
-pub(super) fn is_per_offer(term: &Term) -> bool {
-    let mut per_offer = true;
-    term.leaves(&mut |leaf| per_offer &= matches!(leaf, Term::Attribute(..)));
-    per_offer
-}
 
 /// The opposite of a truth value, with the negation moved inwards.
-fn negated(term: &Term) -> Term {
+pub(super) fn negated(term: &Term) -> Term {
     let flip = |op: BinaryOp, a: &Term, b: &Term| binary(op, a.clone(), b.clone());
     match term {
         Term::Constant(x) => Term::Constant(if *x == 0.0 { 1.0 } else { 0.0 }),
@@ -172,6 +167,16 @@ impl Formulation<'_> {
                 Ok(sum)
             }
             Term::Call(Function::Number, args) if args.len() == 1 => self.encode(&args[0]),
+            Term::Fleet(fleet) if matches!(fleet.aggregate, Aggregate::Sum | Aggregate::Count) => {
+                let outside = outside(fleet);
+                if !outside.is_empty() {
+                    return self.encode_conditional(fleet, outside);
+                }
+                match self.encode_fleet(fleet) {
+                    Some(encoded) => Ok(encoded),
+                    None => self.tabulate(term),
+                }
+            }
             _ => match self.encode_leaf(term) {
                 Some(encoded) => Ok(encoded),
                 None => self.tabulate(term),
@@ -180,7 +185,7 @@ impl Formulation<'_> {
     }
 
     /// The table of a term over one uniform component.
-    fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
+    pub(super) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
         let Some(Block::Uniform { component, choices, rows, first }) = self.block(part) else { return None };
         let mut encoded = Encoded::default();
         for (i, row) in rows.iter().enumerate() {
@@ -207,18 +212,13 @@ impl Formulation<'_> {
                 let part = part.map_or(Part::Pool, Part::Dedicated);
                 self.block(part).map_or_else(Linear::default, |b| self.cost(b))
             }
-            Term::Fleet(fleet) if matches!(fleet.aggregate, Aggregate::Sum | Aggregate::Count) => {
-                return self.encode_fleet(fleet);
-            }
             _ => return None,
         };
         Some(Encoded { linear, undefined: Vec::new() })
     }
 
+    /// A sum or count over nodes that each count by their offer alone.
     fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
-        if !is_per_offer(&fleet.body) || !fleet.filter.as_ref().is_none_or(is_per_offer) {
-            return None;
-        }
         let value = |point: &OfferPoint<'_>| {
             let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
             match fleet.aggregate {
@@ -301,8 +301,9 @@ impl Formulation<'_> {
         }
     }
 
-    /// At least one of two truth values holds. The second may be undefined where the first holds.
+    /// At least one of two truth values holds. The first has a value, the second may have none where the first holds.
     fn enforce_either(&mut self, a: &Term, b: &Term, under: Option<usize>) -> Result<(), FormulateError> {
+        self.require_value(a, under)?;
         let first = self.milp.add_column(0.0, 1.0, true);
         let second = self.milp.add_column(0.0, 1.0, true);
         let mut sum = vec![(first, 1.0), (second, 1.0)];
@@ -347,6 +348,11 @@ impl Formulation<'_> {
         under: Option<usize>,
     ) -> Result<(), FormulateError> {
         if let Some(unfolded) = unfold_comparison(op, a, b, &self.space.ranges) {
+            if matches!(unfolded, Term::Binary(BinaryOp::Or, ..)) {
+                // Every argument of an extreme has a value, not only the one that decides.
+                self.require_value(a, under)?;
+                self.require_value(b, under)?;
+            }
             return self.enforce(&unfolded, under);
         }
         if op == BinaryOp::NotEqual {
