@@ -14,4 +14,5 @@ pub mod draw;
 pub mod formulas;
 pub mod generate;
 pub mod oracle;
+pub mod shrink;
 pub mod world;
