@@ -313,15 +313,16 @@ fn judge(
         }
         let Ok(utility) = evaluator.number(&application.objective.formula, &placement) else { continue };
         let cost = placement.cost(&snapshot.catalog);
-        let improves = best.is_none_or(|(_, u, c)| {
-            better(application, utility, u) || (tolerance::equal(utility, u) && cost < c)
-        });
+        let improves =
+            best.is_none_or(|(_, u, c)| better(application, utility, u) || (tolerance::equal(utility, u) && cost < c));
         if improves {
             best = Some((n, utility, cost));
         }
     }
     match (best, broken) {
-        (Some((cardinality, utility, cost)), _) => Alternative { offer, cardinality, loss: Loss::Worse { utility, cost } },
+        (Some((cardinality, utility, cost)), _) => {
+            Alternative { offer, cardinality, loss: Loss::Worse { utility, cost } }
+        }
         (None, Some((cardinality, message))) => Alternative { offer, cardinality, loss: Loss::Breaks(message) },
         (None, None) => {
             Alternative { offer, cardinality: 0, loss: Loss::Breaks("the utility has no value with it".to_owned()) }

@@ -104,10 +104,7 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
             BinaryOp::GreaterEqual | BinaryOp::Greater => Some(if is_max { BinaryOp::Or } else { BinaryOp::And }),
             _ => None,
         }?;
-        return args
-            .iter()
-            .map(|x| binary(op, x.clone(), b.clone()))
-            .reduce(|x, y| binary(joined, x, y));
+        return args.iter().map(|x| binary(op, x.clone(), b.clone())).reduce(|x, y| binary(joined, x, y));
     }
     None
 }

@@ -6,6 +6,7 @@
 //! take ([`tabulate`]).
 
 mod blocks;
+mod dominance;
 mod encode;
 mod rules;
 mod tabulate;

@@ -244,10 +244,14 @@ impl Formulation<'_> {
                 }
             }
             level = next.into_values().collect();
-            level.sort_by(|a, b| a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal));
+            level.sort_by(|a, b| {
+                a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+            });
         }
         let mut values: Vec<Vec<f64>> = reached.into_values().collect();
-        values.sort_by(|a, b| a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal));
+        values.sort_by(|a, b| {
+            a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        });
         let indicators = self.mixed_indicators(component, &leaves, &values, &contributions);
         Some(Marginal { part, leaves, values, indicators })
     }
@@ -389,7 +393,8 @@ impl Formulation<'_> {
         let values = grid
             .iter()
             .map(|g| {
-                let n_of = |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
+                let n_of =
+                    |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
                 leaves
                     .iter()
                     .map(|leaf| match leaf {
