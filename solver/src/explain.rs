@@ -425,6 +425,6 @@ fn without_each_requirement(snapshot: &Snapshot, component: &Component) -> Vec<(
             (requirement.text.clone(), snapshot.catalog.offers().iter().filter(|o| others(o)).count())
         })
         .collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1));
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     counts
 }

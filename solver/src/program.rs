@@ -334,7 +334,7 @@ fn common_step(linear: &Linear) -> Option<f64> {
     let mut divisor: i64 = 0;
     for (_, x) in &linear.terms {
         let nanos = x * Price::SCALE as f64;
-        if !(nanos.abs() < 4e15) || (nanos - nanos.round()).abs() > 1e-4 {
+        if nanos.is_nan() || nanos.abs() >= 4e15 || (nanos - nanos.round()).abs() > 1e-4 {
             return None;
         }
         let (mut a, mut b) = (divisor, nanos.round().abs() as i64);
