@@ -132,6 +132,7 @@ pub struct ModelDocument {
     /// ISO 4217 code of the money in this model. A catalog with another currency is refused. Default: the
     /// catalog's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::currency")]
     pub currency: Option<Spanned<String>>,
     /// Which offers may be used by any component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,12 +172,15 @@ pub struct ModelDocument {
 pub struct CatalogDocument {
     /// Only these providers, such as `[aws, openstack]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["aws", ["aws", "openstack"]]))]
     pub providers: Option<OneOrMany>,
     /// Only these regions; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = [["eu-central-1", "RegionOne"], "europe-*"]))]
     pub regions: Option<OneOrMany>,
     /// Only these ways of buying: `on-demand`, `spot`, `reserved`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::purchases")]
     pub purchase: Option<OneOrMany>,
     /// Only these machine types; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,6 +221,7 @@ pub struct ComponentDocument {
     pub description: Option<String>,
     /// How many instances: a number (`1`), an inclusive range (`2..6`) or a list of choices. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = [1, "2..6", [1, 3, 5]]))]
     pub cardinality: Option<OneOrMany>,
     /// `dedicated`: one instance on a node of its own. `shared`: instances are packed on nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -248,18 +253,22 @@ pub struct ComponentDocument {
 pub struct RequiresDocument {
     /// vCPU. Shared hosting: what one instance uses; the lower end of a range counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = [2, "2..8", ">= 4", [2, 4, 8]]))]
     pub cores: Option<OneOrMany>,
     /// Memory with a unit, such as `8 GB` or `">= 4 GiB"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["8 GB", ">= 4 GiB", "8 GiB..16 GiB", ">= 1024 MiB, < 8000 MiB"]))]
     pub memory: Option<OneOrMany>,
     /// Local disk with a unit. An offer that does not tell its disk is taken to have enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = [">= 50 GB"]))]
     pub disk: Option<OneOrMany>,
     /// Number of GPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<OneOrMany>,
     /// Price of one node per hour, such as `"<= 0.50 USD/h"`. Dedicated hosting only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["<= 0.50 USD/h"]))]
     pub price: Option<OneOrMany>,
     /// Free attributes of the offer, by name: a number, a range, a text or a list of choices.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
@@ -272,24 +281,30 @@ pub struct RequiresDocument {
 pub struct PlacementDocument {
     /// `public`, `private`, `edge` or `own`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::clouds")]
     pub cloud: Option<OneOrMany>,
     /// Providers, such as `aws`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OneOrMany>,
     /// Continents (`EU`), countries (`DE`), regions (`eu-central-1`) or zones; an offer inside any of them is allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["EU", ["DE", "FR"], "eu-central-1"]))]
     pub location: Option<OneOrMany>,
     /// Operating system, such as `ubuntu`. An offer that boots any image satisfies every one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["ubuntu", "debian", "windows"]))]
     pub os: Option<OneOrMany>,
     /// Processor architecture: `amd64` or `arm64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::architectures")]
     pub architecture: Option<OneOrMany>,
     /// `on-demand`, `spot` or `reserved`. Default: `on-demand` and `reserved`; spot nodes must be asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::purchases")]
     pub purchase: Option<OneOrMany>,
     /// Machine types; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["m5.*"]))]
     pub machine_type: Option<OneOrMany>,
     /// Offer ids; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -372,12 +387,15 @@ pub struct MetricProperties {
     pub component: Option<Spanned<String>>,
     /// How samples become one value: `mean`, `sum`, `min`, `max`, `count`, `rate`, `stddev`, `p50` ... `p99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::aggregates")]
     pub aggregate: Option<Spanned<String>>,
     /// Over which time samples are aggregated, such as `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["1m", "5m", "1h"]))]
     pub window: Option<Spanned<Scalar>>,
     /// The unit of the value, such as `1/s`, `ms` or `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["percent", "ms", "1/s", "MiB"]))]
     pub unit: Option<Spanned<String>>,
     /// The value to use as long as none is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -487,6 +505,7 @@ pub struct QuotaDocument {
     pub machine_type: Option<OneOrMany>,
     /// Only offers bought this way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::purchases")]
     pub purchase: Option<OneOrMany>,
     /// At most so many nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -524,6 +543,7 @@ pub enum UtilityDocument {
 pub struct ReconfigureDocument {
     /// Time between two regular decisions, such as `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["5m"]))]
     pub every: Option<Spanned<Scalar>>,
     /// `observe`, `recommend` or `automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -546,3 +566,7 @@ pub enum ReconfigureMode {
 pub const PURCHASES: [Purchase; 3] = [Purchase::OnDemand, Purchase::Spot, Purchase::Reserved];
 /// Kinds of cloud that the language knows.
 pub const CLOUDS: [CloudKind; 4] = [CloudKind::Public, CloudKind::Private, CloudKind::Edge, CloudKind::Own];
+/// Processor architectures that the language knows.
+pub const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+/// The ways in which samples become one value, beside percentiles such as `p95`.
+pub const AGGREGATES: [&str; 7] = ["mean", "sum", "min", "max", "count", "rate", "stddev"];

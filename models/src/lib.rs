@@ -13,6 +13,7 @@
 pub mod admissible;
 pub mod application;
 pub mod catalog;
+pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod evaluate;
@@ -21,12 +22,16 @@ pub mod location;
 pub mod offer;
 pub mod placement;
 pub mod quantity;
+pub mod requirement;
+pub mod resolve;
+pub mod schema;
 pub mod snapshot;
 pub mod solution;
 pub mod span;
 pub mod tolerance;
 pub mod unit;
 pub mod verify;
+pub mod write;
 
 #[cfg(test)]
 mod fixtures;

@@ -1,0 +1,330 @@
+//! The sections of a model, read from the tree. The keys of each section are those of the document type; a test
+//! compares them with the JSON Schema.
+
+use super::fields::{Fields, Reader, scalar_of};
+use super::tree::{Kind, Node};
+use crate::diagnostic::Diagnostic;
+use crate::document::*;
+use crate::span::Spanned;
+
+pub(super) const MODEL_KEYS: &[&str] = &[
+    "application",
+    "description",
+    "currency",
+    "catalog",
+    "constants",
+    "components",
+    "metrics",
+    "constraints",
+    "slo",
+    "structure",
+    "quotas",
+    "utility",
+    "reconfigure",
+];
+pub(super) const CATALOG_KEYS: &[&str] =
+    &["providers", "regions", "purchase", "machine_types", "without_machine_types"];
+pub(super) const COMPONENT_KEYS: &[&str] =
+    &["description", "cardinality", "hosting", "per_node", "fleet", "requires", "placement", "needs", "moveable"];
+pub(super) const REQUIRES_KEYS: &[&str] = &["cores", "memory", "disk", "gpus", "price", "labels"];
+pub(super) const PLACEMENT_KEYS: &[&str] =
+    &["cloud", "provider", "location", "os", "architecture", "purchase", "machine_type", "offer", "spread"];
+pub(super) const SPREAD_KEYS: &[&str] = &["by", "at_most"];
+pub(super) const METRIC_KEYS: &[&str] =
+    &["description", "formula", "component", "aggregate", "window", "unit", "default"];
+pub(super) const CONSTRAINT_KEYS: &[&str] = &["formula", "description"];
+pub(super) const QUOTA_KEYS: &[&str] =
+    &["provider", "location", "machine_type", "purchase", "nodes", "cores", "memory", "cost"];
+pub(super) const UTILITY_KEYS: &[&str] = &["maximize", "minimize"];
+pub(super) const RECONFIGURE_KEYS: &[&str] = &["every", "mode"];
+/// The key that tells which rule it is, and the keys that go with it.
+pub(super) const STRUCTURE_RULES: &[(&str, &[&str])] = &[
+    ("conflict", &["with"]),
+    ("colocate", &[]),
+    ("every_node", &["unless"]),
+    ("at_least", &["of"]),
+    ("at_most", &["of"]),
+    ("exactly", &["of"]),
+    ("alternatives", &[]),
+    ("require", &[]),
+];
+
+const HOSTING: &[(&str, Hosting)] = &[("dedicated", Hosting::Dedicated), ("shared", Hosting::Shared)];
+const FLEET: &[(&str, Fleet)] = &[("uniform", Fleet::Uniform), ("mixed", Fleet::Mixed)];
+const SPREAD_BY: &[(&str, SpreadBy)] = &[
+    ("zone", SpreadBy::Zone),
+    ("region", SpreadBy::Region),
+    ("location", SpreadBy::Location),
+    ("country", SpreadBy::Country),
+    ("provider", SpreadBy::Provider),
+    ("machine-type", SpreadBy::MachineType),
+];
+const MODE: &[(&str, ReconfigureMode)] = &[
+    ("observe", ReconfigureMode::Observe),
+    ("recommend", ReconfigureMode::Recommend),
+    ("automatic", ReconfigureMode::Automatic),
+];
+
+/// Reads a whole model.
+pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
+    let mut f = reader.fields(root, "", "a model: a mapping with `application` and `components`", MODEL_KEYS)?;
+    let application = f
+        .required("application", "write `application: NAME`", |r, n, p| r.text(n, p, "the name of the application"))
+        .unwrap_or_default();
+    let description = f.words("description");
+    let currency = f.text("currency");
+    let catalog = f.read("catalog", catalog);
+    let constants = f.entries("constants", "a mapping from names to values", |r, n, p| {
+        Some(r.scalar(n, p, "a number or a quantity such as `40 1/s`").unwrap_or_default())
+    });
+    let components = f
+        .required("components", "write `components:` with at least one component", |r, n, p| {
+            r.entries(n, p, "a mapping from names to components", component)
+        })
+        .unwrap_or_default();
+    let metrics = f.entries("metrics", "a mapping from names to metrics", metric);
+    let constraints = f.entries("constraints", "a mapping from names to formulas", constraint);
+    let slo = f.entries("slo", "a mapping from names to formulas", constraint);
+    let structure = f.entries("structure", "a mapping from names to rules", structure);
+    let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
+    let utility = f.read("utility", utility);
+    let reconfigure = f.read("reconfigure", reconfigure);
+    Some(ModelDocument {
+        application,
+        description,
+        currency,
+        catalog,
+        constants,
+        components,
+        metrics,
+        constraints,
+        slo,
+        structure,
+        quotas,
+        utility,
+        reconfigure,
+    })
+}
+
+fn catalog(reader: &mut Reader, node: &Node, path: &str) -> Option<CatalogDocument> {
+    let mut f = reader.fields(node, path, "a mapping of filters on offers", CATALOG_KEYS)?;
+    Some(CatalogDocument {
+        providers: f.one_or_many("providers"),
+        regions: f.one_or_many("regions"),
+        purchase: f.one_or_many("purchase"),
+        machine_types: f.one_or_many("machine_types"),
+        without_machine_types: f.one_or_many("without_machine_types"),
+    })
+}
+
+/// A component. What cannot be read is left out, but the component stays, so that its name is known elsewhere.
+fn component(reader: &mut Reader, node: &Node, path: &str) -> Option<ComponentDocument> {
+    let Some(mut f) = reader.fields(node, path, "a component: a mapping of its properties", COMPONENT_KEYS) else {
+        return Some(ComponentDocument::default());
+    };
+    Some(ComponentDocument {
+        description: f.words("description"),
+        cardinality: f.one_or_many("cardinality"),
+        hosting: f.choice("hosting", HOSTING),
+        per_node: f.scalar("per_node"),
+        fleet: f.choice("fleet", FLEET),
+        requires: f.read("requires", requires),
+        placement: f.read("placement", placement),
+        needs: f.names("needs"),
+        moveable: f.bool("moveable"),
+    })
+}
+
+fn requires(reader: &mut Reader, node: &Node, path: &str) -> Option<RequiresDocument> {
+    let mut f = reader.fields(node, path, "a mapping from resources to requirements", REQUIRES_KEYS)?;
+    Some(RequiresDocument {
+        cores: f.one_or_many("cores"),
+        memory: f.one_or_many("memory"),
+        disk: f.one_or_many("disk"),
+        gpus: f.one_or_many("gpus"),
+        price: f.one_or_many("price"),
+        labels: f.entries("labels", "a mapping from names of labels to requirements", |r, n, p| r.one_or_many(n, p)),
+    })
+}
+
+fn placement(reader: &mut Reader, node: &Node, path: &str) -> Option<PlacementDocument> {
+    let mut f = reader.fields(node, path, "a mapping of where instances may run", PLACEMENT_KEYS)?;
+    Some(PlacementDocument {
+        cloud: f.one_or_many("cloud"),
+        provider: f.one_or_many("provider"),
+        location: f.one_or_many("location"),
+        os: f.one_or_many("os"),
+        architecture: f.one_or_many("architecture"),
+        purchase: f.one_or_many("purchase"),
+        machine_type: f.one_or_many("machine_type"),
+        offer: f.one_or_many("offer"),
+        spread: f.read("spread", |r, n, p| match &n.kind {
+            Kind::List(items) => r.list(items, p, spread).map(SpreadsDocument::Many),
+            _ => spread(r, n, p).map(SpreadsDocument::One),
+        }),
+    })
+}
+
+fn spread(reader: &mut Reader, node: &Node, path: &str) -> Option<SpreadDocument> {
+    let help = "write `{by: zone, at_most: 2}`";
+    let mut f = reader.fields(node, path, "a rule such as `{by: zone, at_most: 2}`", SPREAD_KEYS)?;
+    let by = f.required("by", help, |r, n, p| r.choice(n, p, SPREAD_BY));
+    let at_most = f.required("at_most", help, |r, n, p| r.scalar(n, p, "a number"));
+    Some(SpreadDocument { by: by?, at_most: at_most? })
+}
+
+/// A metric. One that cannot be read counts as measured, so that its name is known elsewhere.
+fn metric(reader: &mut Reader, node: &Node, path: &str) -> Option<MetricDocument> {
+    if let Some(scalar) = scalar_of(node) {
+        return Some(MetricDocument::Formula(Spanned::new(scalar, node.span)));
+    }
+    let Some(mut f) = reader.fields(node, path, "a formula or a mapping of the properties of a metric", METRIC_KEYS)
+    else {
+        return Some(MetricDocument::Full(MetricProperties::default()));
+    };
+    Some(MetricDocument::Full(MetricProperties {
+        description: f.words("description"),
+        formula: f.scalar("formula"),
+        component: f.text("component"),
+        aggregate: f.text("aggregate"),
+        window: f.scalar("window"),
+        unit: f.read("unit", unit),
+        default: f.scalar("default"),
+    }))
+}
+
+/// A unit. The number 1 is the unit of a bare number.
+fn unit(reader: &mut Reader, node: &Node, path: &str) -> Option<Spanned<String>> {
+    match &node.kind {
+        Kind::Plain(text) if text == "1" => Some(Spanned::new(text.clone(), node.span)),
+        _ => reader.text(node, path, "a unit such as `ms` or `1/s`"),
+    }
+}
+
+fn constraint(reader: &mut Reader, node: &Node, path: &str) -> Option<ConstraintDocument> {
+    if let Some(scalar) = scalar_of(node) {
+        return Some(ConstraintDocument::Formula(Spanned::new(scalar, node.span)));
+    }
+    let mut f = reader.fields(node, path, "a formula, or a mapping with `formula`", CONSTRAINT_KEYS)?;
+    let description = f.words("description");
+    let formula = f.required("formula", "write the formula that must hold", |r, n, p| r.scalar(n, p, "a formula"))?;
+    Some(ConstraintDocument::Full(ConstraintProperties { formula, description }))
+}
+
+fn structure(reader: &mut Reader, node: &Node, path: &str) -> Option<StructureDocument> {
+    let rules = || STRUCTURE_RULES.iter().map(|(rule, _)| format!("`{rule}`")).collect::<Vec<_>>().join(", ");
+    let Kind::Map(map) = &node.kind else {
+        reader.wrong_type(node, path, "a rule: a mapping", Some(format!("begin with one of {}", rules())));
+        return None;
+    };
+    let named: Vec<_> =
+        STRUCTURE_RULES.iter().filter(|(rule, _)| map.iter().any(|(name, _)| name.value == *rule)).collect();
+    let (rule, others) = match named.as_slice() {
+        [one] => **one,
+        [] => {
+            let all: Vec<&str> = STRUCTURE_RULES.iter().map(|(rule, _)| *rule).collect();
+            let meant = map.iter().find_map(|(n, _)| crate::diagnostic::did_you_mean(&n.value, all.iter().copied()));
+            let help = match meant {
+                Some(word) => format!("did you mean `{word}`? A rule begins with one of {}", rules()),
+                None => format!("write one of {}", rules()),
+            };
+            let span = map.first().map_or(node.span, |(name, _)| name.span);
+            reader.report(Diagnostic::error(span, "it does not say which rule it is").help(help).at(path));
+            return None;
+        }
+        [first, second, ..] => {
+            let message = format!("`{}` and `{}` are two rules", first.0, second.0);
+            let span = map.iter().find(|(name, _)| name.value == second.0).map_or(node.span, |(name, _)| name.span);
+            reader.report(Diagnostic::error(span, message).help("give each a name and an entry of its own").at(path));
+            return None;
+        }
+    };
+    let mut known = vec![rule];
+    known.extend(others);
+    let mut f = reader.fields(node, path, "a rule", &known)?;
+    let rule = match rule {
+        "conflict" => {
+            let conflict = f.required(rule, "name a component", |r, n, p| r.text(n, p, "the name of a component"));
+            let with = f.required("with", "name the components that it must not meet", |r, n, p| r.names(n, p));
+            StructureDocument::Conflict { conflict: conflict?, with: with? }
+        }
+        "colocate" => StructureDocument::Colocate { colocate: members(&mut f, rule)? },
+        "every_node" => {
+            let every_node = f.required(rule, "name a component", |r, n, p| r.text(n, p, "the name of a component"));
+            let unless = f.names("unless");
+            StructureDocument::EveryNode { every_node: every_node?, unless }
+        }
+        "at_least" => {
+            let (number, of) = total(&mut f, rule)?;
+            StructureDocument::AtLeast { at_least: number, of }
+        }
+        "at_most" => {
+            let (number, of) = total(&mut f, rule)?;
+            StructureDocument::AtMost { at_most: number, of }
+        }
+        "exactly" => {
+            let (number, of) = total(&mut f, rule)?;
+            StructureDocument::Exactly { exactly: number, of }
+        }
+        "alternatives" => StructureDocument::Alternatives { alternatives: members(&mut f, rule)? },
+        _ => StructureDocument::Require {
+            require: f.required(rule, "write it as `2 mysql per 3 wordpress`", |r, n, p| {
+                r.text(n, p, "a text such as `2 mysql per 3 wordpress`")
+            })?,
+        },
+    };
+    Some(rule)
+}
+
+fn members(fields: &mut Fields<'_, '_>, key: &str) -> Option<Vec<Spanned<String>>> {
+    fields.required(key, "name the components", |r, n, p| r.names(n, p))
+}
+
+fn total(fields: &mut Fields<'_, '_>, key: &str) -> Option<(Spanned<Scalar>, Vec<Spanned<String>>)> {
+    let number = fields.required(key, "write a number", |r, n, p| r.scalar(n, p, "a number"));
+    let of = fields.required("of", "name the components that are counted", |r, n, p| r.names(n, p));
+    Some((number?, of?))
+}
+
+fn quota(reader: &mut Reader, node: &Node, path: &str) -> Option<QuotaDocument> {
+    let mut f = reader.fields(node, path, "a mapping of what is counted and its limits", QUOTA_KEYS)?;
+    Some(QuotaDocument {
+        provider: f.one_or_many("provider"),
+        location: f.one_or_many("location"),
+        machine_type: f.one_or_many("machine_type"),
+        purchase: f.one_or_many("purchase"),
+        nodes: f.scalar("nodes"),
+        cores: f.scalar("cores"),
+        memory: f.scalar("memory"),
+        cost: f.scalar("cost"),
+    })
+}
+
+fn utility(reader: &mut Reader, node: &Node, path: &str) -> Option<UtilityDocument> {
+    let expected = "`maximize` or `minimize` with a formula";
+    let mut f = reader.fields(node, path, expected, UTILITY_KEYS)?;
+    let span = f.span;
+    let maximize = f.scalar("maximize");
+    let minimize = f.scalar("minimize");
+    match (maximize, minimize) {
+        (Some(maximize), None) => Some(UtilityDocument::Maximize { maximize }),
+        (None, Some(minimize)) => Some(UtilityDocument::Minimize { minimize }),
+        (Some(_), Some(minimize)) => {
+            let diagnostic = Diagnostic::error(minimize.span, "`maximize` and `minimize` are both given");
+            reader.report(diagnostic.help("keep one of them; subtract the other from it").at(path));
+            None
+        }
+        (None, None) if f.has("maximize") || f.has("minimize") => None,
+        (None, None) => {
+            let help = "write `minimize: total_cost` or `maximize: FORMULA`, or leave the section out";
+            let span = crate::span::Span::new(span.start as usize, span.start as usize);
+            reader.report(Diagnostic::error(span, format!("expected {expected}")).help(help).at(path));
+            None
+        }
+    }
+}
+
+fn reconfigure(reader: &mut Reader, node: &Node, path: &str) -> Option<ReconfigureDocument> {
+    let mut f = reader.fields(node, path, "a mapping with `every` and `mode`", RECONFIGURE_KEYS)?;
+    Some(ReconfigureDocument { every: f.scalar("every"), mode: f.choice("mode", MODE) })
+}

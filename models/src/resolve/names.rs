@@ -1,0 +1,68 @@
+//! Which names a model may give, and that none is given twice where a formula could not tell them apart.
+
+use rustc_hash::FxHashMap;
+
+use super::Resolver;
+use crate::diagnostic::Diagnostic;
+use crate::formula::RESERVED;
+use crate::formula::function::Function;
+use crate::span::Spanned;
+
+/// The longest name, in bytes.
+const NAME_MAX: usize = 256;
+
+/// Words with a meaning in formulas, beside the names of functions.
+const WORDS: [&str; 10] = ["candidates", "current", "if", "true", "false", "and", "or", "not", "xor", "implies"];
+
+impl Resolver<'_> {
+    /// Checks the names of constants, components and metrics, which share one space, and of everything else.
+    pub(super) fn check_names(&mut self) {
+        let document = self.document;
+        let mut given: FxHashMap<&str, &str> = FxHashMap::default();
+        let components = document.components.iter().map(|(name, _)| ("components", "component", name));
+        let metrics = document.metrics.iter().map(|(name, _)| ("metrics", "metric", name));
+        let constants = document.constants.iter().map(|(name, _)| ("constants", "constant", name));
+        for (section, kind, name) in components.chain(metrics).chain(constants) {
+            let path = format!("{section}.{}", name.value);
+            self.check_name(&path, name);
+            if let Some(other) = given.get(name.value.as_str()) {
+                let message = format!("`{}` is the name of a {other} already", name.value);
+                self.report(&path, Diagnostic::error(name.span, message).help(format!("rename the {kind}")));
+            } else if is_reserved(&name.value) {
+                let message = format!("`{}` has a meaning in formulas", name.value);
+                let help = format!("rename the {kind}, for example to `{}_{kind}`", name.value);
+                self.report(&path, Diagnostic::error(name.span, message).help(help));
+            }
+            given.insert(&name.value, kind);
+        }
+        let constraints = document.constraints.iter().map(|(name, _)| ("constraints", name));
+        let slo = document.slo.iter().map(|(name, _)| ("slo", name));
+        let structure = document.structure.iter().map(|(name, _)| ("structure", name));
+        let quotas = document.quotas.iter().map(|(name, _)| ("quotas", name));
+        for (section, name) in constraints.chain(slo).chain(structure).chain(quotas) {
+            self.check_name(&format!("{section}.{}", name.value), name);
+        }
+        if document.components.is_empty() && !self.doubtful.contains("") {
+            let finding = Diagnostic::error(document.application.span, "the application has no components");
+            self.report("components", finding.help("add at least one under `components`"));
+        }
+    }
+
+    fn check_name(&mut self, path: &str, name: &Spanned<String>) {
+        let text = name.value.as_str();
+        let message = if text.trim().is_empty() {
+            "the name is empty".to_owned()
+        } else if text.len() > NAME_MAX {
+            format!("the name is longer than {NAME_MAX} bytes")
+        } else if let Some(bad) = text.chars().find(|c| *c == '`' || c.is_control()) {
+            format!("a name must not hold the character {bad:?}")
+        } else {
+            return;
+        };
+        self.report(path, Diagnostic::error(name.span, message).help("use letters, digits, `_` and `-`"));
+    }
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || WORDS.contains(&name) || Function::named(name).is_some()
+}
