@@ -222,12 +222,6 @@ impl Resolver<'_> {
         let value = value?;
         let test = if known.is_empty() { requirement::texts(value) } else { requirement::choice(value, known) };
         let test = self.keep_all(path, test)?;
-        if subject == Subject::Place && value.values().iter().any(|v| v.value.to_string().contains('*')) {
-            let finding = Diagnostic::error(span_of(value), "a place is named in full, without `*`")
-                .help("name a continent (`EU`), a country (`DE`), a region or a zone");
-            self.report(path, finding);
-            return None;
-        }
         Some(Requirement { subject, test, text: requirement::words(word, value), span: span_of(value) })
     }
 
