@@ -286,7 +286,8 @@ pub struct PlacementDocument {
     /// Providers, such as `aws`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OneOrMany>,
-    /// Continents (`EU`), countries (`DE`), regions (`eu-central-1`) or zones; an offer inside any of them is allowed.
+    /// Continents (`EU`), countries (`DE`), regions (`eu-central-1`) or zones; an offer inside any of them is allowed. A
+    /// `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["EU", ["DE", "FR"], "eu-central-1"]))]
     pub location: Option<OneOrMany>,
@@ -435,7 +436,7 @@ pub struct ConstraintProperties {
 
 /// A rule about which instances share nodes, or how many there are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum StructureDocument {
     /// Never on one node with any of the others.
     Conflict {
@@ -523,7 +524,7 @@ pub struct QuotaDocument {
 
 /// What is best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum UtilityDocument {
     /// The larger the better.
     Maximize {

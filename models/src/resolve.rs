@@ -13,13 +13,12 @@ mod names;
 mod objective;
 mod structure;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
-
 use crate::application::{Application, Component, ComponentId, Requirement, Subject, Test};
-use crate::decode::decode;
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::decode::{MAX_FINDINGS, decode};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source, did_you_mean};
 use crate::document::{ModelDocument, OneOrMany, Scalar};
 use crate::formula::expr::Expr;
 use crate::formula::{Expected, Scope, compile};
@@ -29,7 +28,7 @@ use crate::span::{Span, Spanned};
 
 /// Resolves a model. Gives the application with warnings, or everything that is wrong.
 pub fn resolve(document: &ModelDocument) -> Result<(Application, Diagnostics), Diagnostics> {
-    resolve_doubtful(document, FxHashSet::default())
+    resolve_doubtful(document, HashSet::new())
 }
 
 /// Reads and resolves a model. When its shape is wrong, the parts that could be read are resolved all the same, so
@@ -51,6 +50,9 @@ pub fn load(source: &Source) -> Result<(Application, ModelDocument, Diagnostics)
             }
         };
     }
+    if findings.error_count() > MAX_FINDINGS {
+        return Err(findings);
+    }
     // What was not understood would make other parts look wrong: those findings are left out.
     let broken: Vec<String> = findings.0.iter().map(|d| d.path.clone()).filter(|p| !p.is_empty()).collect();
     let doubtful = broken.iter().filter_map(|path| path.strip_prefix("components.")).map(String::from).collect();
@@ -66,7 +68,7 @@ pub fn load(source: &Source) -> Result<(Application, ModelDocument, Diagnostics)
 /// Resolves a model some of whose components were not read completely: `doubtful` holds paths below `components`.
 fn resolve_doubtful(
     document: &ModelDocument,
-    doubtful: FxHashSet<String>,
+    doubtful: HashSet<String>,
 ) -> Result<(Application, Diagnostics), Diagnostics> {
     let mut resolver = Resolver {
         document,
@@ -74,7 +76,8 @@ fn resolve_doubtful(
         findings: Diagnostics::default(),
         currency: Currency::default(),
         scope: Scope::default(),
-        used: FxHashSet::default(),
+        given: HashSet::new(),
+        used: HashSet::new(),
         metric_facts: Vec::new(),
     };
     let application = resolver.application();
@@ -84,16 +87,21 @@ fn resolve_doubtful(
     if findings.has_errors() { Err(findings) } else { Ok((application, findings)) }
 }
 
+/// After so many findings no closest name is searched for.
+const SUGGESTIONS_MAX: usize = 100;
+
 /// The state of resolving one model.
 struct Resolver<'d> {
     document: &'d ModelDocument,
     /// Paths below `components` that were not read: rules about these components are not judged.
-    doubtful: FxHashSet<String>,
+    doubtful: HashSet<String>,
     findings: Diagnostics,
     currency: Currency,
     scope: Scope,
+    /// The names of components, metrics and constants.
+    given: HashSet<String>,
     /// Names that formulas mention.
-    used: FxHashSet<String>,
+    used: HashSet<String>,
     /// What is known of each metric's formula.
     metric_facts: Vec<metrics::Facts>,
 }
@@ -117,7 +125,10 @@ impl Resolver<'_> {
         let constraints = self.constraints();
         let objective = self.objective();
         let (every_s, mode) = self.reconfigure();
-        self.unused_constants();
+        // Of formulas that could not be read nobody knows what they mention.
+        if !self.findings.has_errors() {
+            self.unused_constants();
+        }
         Application {
             name: document.application.value.trim().to_owned(),
             currency: self.currency.code.clone(),
@@ -134,7 +145,14 @@ impl Resolver<'_> {
     }
 
     fn report(&mut self, path: &str, finding: Diagnostic) {
-        self.findings.push(finding.at(path));
+        let errors = self.findings.error_count();
+        let is_error = finding.severity == Severity::Error;
+        match if is_error { errors } else { self.findings.0.len() - errors } {
+            n if n < MAX_FINDINGS => self.findings.push(finding.at(path)),
+            // That warnings were left out is no reason to refuse a model.
+            MAX_FINDINGS if is_error => self.findings.push(Diagnostic::error(finding.span, "more mistakes follow")),
+            _ => {}
+        }
     }
 
     fn report_all(&mut self, path: &str, findings: Vec<Diagnostic>) {
@@ -155,8 +173,12 @@ impl Resolver<'_> {
 
     /// Compiles a formula and remembers the names in it.
     fn formula(&mut self, path: &str, formula: &Spanned<Scalar>, expected: Expected) -> Option<Expr> {
+        if self.findings.error_count() > MAX_FINDINGS {
+            return None;
+        }
         let text = formula.value.to_string();
-        self.used.extend(crate::formula::names(&text).into_iter().map(|(name, _)| name));
+        let mentioned = self.mentioned(&text);
+        self.used.extend(mentioned.into_iter().map(|(name, _)| name));
         let compiled = compile(&text, formula.span, &self.scope, expected);
         let expr = self.keep_all(path, compiled)?;
         self.check_size(path, &expr, formula.span);
@@ -173,7 +195,9 @@ impl Resolver<'_> {
         } else {
             let known = self.scope.components.keys().map(|k| k.as_ref());
             let finding = Diagnostic::error(name.span, format!("there is no component `{}`", name.value));
-            match crate::diagnostic::did_you_mean(&name.value, known) {
+            // Of thousands of names, comparing each with all the others would take minutes.
+            let meant = if self.findings.0.len() < SUGGESTIONS_MAX { did_you_mean(&name.value, known) } else { None };
+            match meant {
                 Some(meant) => finding.help(format!("did you mean `{meant}`?")),
                 None => finding.help(format!("the components are {}", self.component_list())),
             }

@@ -11,7 +11,27 @@ use crate::document::{AGGREGATES, ARCHITECTURES, CLOUDS, ModelDocument, PURCHASE
 pub fn json_schema() -> serde_json::Value {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<ModelDocument>().to_value();
     schema["title"] = "Cardinal application model".into();
+    unwrap_descriptions(&mut schema);
     schema
+}
+
+/// Editors show descriptions as they are: the line breaks of the source are taken out, those between paragraphs stay.
+fn unwrap_descriptions(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                match value {
+                    serde_json::Value::String(text) if key == "description" => {
+                        let paragraphs: Vec<String> = text.split("\n\n").map(|p| p.replace('\n', " ")).collect();
+                        *text = paragraphs.join("\n\n");
+                    }
+                    other => unwrap_descriptions(other),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
 }
 
 /// One of the words, a pattern with `*`, `!=` and a word, or a list of these.

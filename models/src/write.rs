@@ -34,3 +34,56 @@ fn plain_numbers(value: &mut Value) {
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::decode::decode;
+    use crate::diagnostic::Source;
+    use crate::document::{ComponentDocument, OneOrMany, Scalar};
+    use crate::span::Spanned;
+
+    fn with_value(value: Scalar) -> ModelDocument {
+        let mut document = ModelDocument { application: "a".to_owned().into(), ..Default::default() };
+        document.constants.push("c", value.clone().into());
+        let cardinality = Some(OneOrMany::Many(vec![Spanned::made(value)]));
+        document.components.push("w", ComponentDocument { cardinality, ..Default::default() });
+        document
+    }
+
+    fn check(document: &ModelDocument) {
+        let text = to_yaml(document);
+        let (again, findings) = decode(&Source::new("", text.clone()));
+        assert!(findings.0.is_empty(), "{findings}\n{text}");
+        assert_eq!(again.as_ref(), Some(document), "{text}");
+    }
+
+    #[test]
+    fn texts_that_look_like_something_else_come_back() {
+        let texts = [
+            "5", "0x10", "0o7", "1e3", ".5", "5.", "+1", "true", "null", "~", "", " ", "yes", "n", "2..6", ">= 2",
+            "- a", "a: b", "a #b", "#", "[a]", "{a}", "*a", "&a", "!a", "%", "@", "`a b`", "'", "\"", "\\", "a\nb",
+            "a\n", "\t", ".inf", "-.INF", ".nan", "---", "...", "\u{feff}", "\u{85}", "\u{7f}", "😀", "<<", "=", "?",
+            "? a", "\r\n",
+        ];
+        for text in texts {
+            check(&with_value(text.into()));
+        }
+        for number in [0.0, -1.0, 0.1, 1e300, -1e-300, 1e15, 9_007_199_254_740_993.0, 0.1 + 0.2] {
+            check(&with_value(Scalar::Number(number)));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_comes_back(text in "\\PC{0,40}|[ -~\n\t]{0,40}") {
+            check(&with_value(Scalar::Text(text)));
+        }
+
+        #[test]
+        fn any_number_comes_back(number in proptest::num::f64::NORMAL | proptest::num::f64::ZERO) {
+            check(&with_value(Scalar::Number(number)));
+        }
+    }
+}

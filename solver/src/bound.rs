@@ -30,6 +30,8 @@ pub struct BoundModel {
     pub broken: Vec<usize>,
     /// SLOs that do not depend on the placement and do not hold now.
     pub violated_slos: Vec<usize>,
+    /// SLOs that do not depend on the placement and whose metrics have no value.
+    pub unjudged_slos: Vec<usize>,
     /// The attributes that formulas look at.
     pub slots: Slots,
     /// Texts as numbers.
@@ -52,9 +54,13 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
         Direction::Maximize => objective,
         Direction::Minimize => Term::Negate(Box::new(objective)),
     };
-    let (mut constraints, mut broken, mut violated_slos) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut constraints, mut broken) = (Vec::new(), Vec::new());
+    let (mut violated_slos, mut unjudged_slos) = (Vec::new(), Vec::new());
     for (index, constraint) in application.constraints.iter().enumerate() {
+        // An SLO that the placement cannot change is only judged, and only when it has been measured.
+        let only_judged = constraint.kind == ConstraintKind::Slo && !evaluator.depends_on_placement(&constraint.formula);
         match binder.bind(&constraint.formula) {
+            Err(_) if only_judged => unjudged_slos.push(index),
             Err(error) => errors.push(error),
             Ok(term) => split_conjunction(term, &mut |term| match term {
                 Term::Constant(value) if value != 0.0 => {}
@@ -67,7 +73,7 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(BoundModel { objective, constraints, broken, violated_slos, slots: binder.slots, interner: binder.interner })
+    Ok(BoundModel { objective, constraints, broken, violated_slos, unjudged_slos, slots: binder.slots, interner: binder.interner })
 }
 
 fn split_conjunction(term: Term, give: &mut impl FnMut(Term)) {

@@ -79,6 +79,8 @@ pub struct Report {
     pub kept_current: bool,
     /// SLOs that do not depend on the placement and do not hold now, as indices into the constraints.
     pub violated_slos: Vec<usize>,
+    /// SLOs that do not depend on the placement and whose metrics have no value.
+    pub unjudged_slos: Vec<usize>,
 }
 
 /// What the solver says.
@@ -140,7 +142,11 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
     let evaluator = Evaluator::new(snapshot);
     let bound = bind(snapshot, &evaluator).map_err(SolveError::Missing)?;
     let space = explore(snapshot, &bound);
-    let mut report = Report { violated_slos: bound.violated_slos.clone(), ..Report::default() };
+    let mut report = Report {
+        violated_slos: bound.violated_slos.clone(),
+        unjudged_slos: bound.unjudged_slos.clone(),
+        ..Report::default()
+    };
     describe(snapshot, &space, &mut report);
     let patterns = list_patterns(snapshot, &space)?;
     report.patterns = patterns.as_ref().map_or(0, |p| p.list.len());

@@ -171,6 +171,10 @@ impl Reader {
             }
         };
         for (name, _) in map.iter().filter(|(name, _)| !known.contains(&name.value.as_str())) {
+            // The search for the key that was meant is worth its time only while findings are kept.
+            if self.findings.len() > MAX_FINDINGS {
+                break;
+            }
             self.report(unknown_key(name, path, known));
         }
         Some(Fields { reader: self, map, span: node.span, path: path.to_owned() })

@@ -1,10 +1,11 @@
 //! YAML or JSON text → a tree of nodes with places. Knows nothing of models; refuses what would make a small file
 //! large (aliases), deep, or ambiguous (duplicate keys).
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use super::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
+use super::{MAX_BYTES, MAX_DEPTH, MAX_FINDINGS, MAX_NODES};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::span::{Span, Spanned};
 
@@ -46,7 +47,8 @@ pub(super) fn parse(source: &Source, report: &mut Vec<Diagnostic>) -> Option<Nod
         return None;
     }
     let prepared = Prepared::new(&source.text);
-    Builder { source, places: Places::new(&prepared), stack: Vec::new(), root: None, nodes: 0, report }.run(&prepared)
+    Builder { source, places: Places::new(&prepared), stack: Vec::new(), root: None, nodes: 0, line: 0, report }
+        .run(&prepared)
 }
 
 /// Refuses what the parser would read in a way that surprises, or slowly.
@@ -163,7 +165,7 @@ impl Places {
 /// A list or mapping that is still open.
 enum Frame {
     List { items: Vec<Node>, span: Span },
-    Map { entries: Vec<(Spanned<String>, Node)>, seen: FxHashMap<String, Span>, key: Key, span: Span },
+    Map { entries: Vec<(Spanned<String>, Node)>, seen: HashMap<String, usize>, key: Key, span: Span },
 }
 
 /// What an open mapping waits for.
@@ -182,6 +184,8 @@ struct Builder<'a> {
     stack: Vec<Frame>,
     root: Option<Node>,
     nodes: usize,
+    /// The line of the event that is taken in.
+    line: usize,
     report: &'a mut Vec<Diagnostic>,
 }
 
@@ -190,7 +194,10 @@ impl Builder<'_> {
         let mut parser = Parser::new_from_str(&prepared.text);
         while let Some(event) = parser.next_event() {
             let (event, span) = match event {
-                Ok((event, span)) => (event, self.places.span(span)),
+                Ok((event, span)) => {
+                    self.line = span.start.line();
+                    (event, self.places.span(span))
+                }
                 Err(error) => {
                     let at = self.places.offset(*error.marker());
                     self.report.push(syntax_error(at, error.info()));
@@ -200,6 +207,9 @@ impl Builder<'_> {
             if let Err(diagnostic) = self.event(event, span) {
                 let path = self.path();
                 self.report.push(diagnostic.at(path));
+                return None;
+            }
+            if self.report.len() > MAX_FINDINGS {
                 return None;
             }
         }
@@ -239,7 +249,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(_, tag) => {
                 self.refuse_tag(tag.as_deref(), "map", span);
-                self.open(Frame::Map { entries: Vec::new(), seen: FxHashMap::default(), key: Key::Wanted, span })
+                self.open(Frame::Map { entries: Vec::new(), seen: HashMap::new(), key: Key::Wanted, span })
             }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
                 Some(Frame::List { items, span: start }) => {
@@ -297,15 +307,14 @@ impl Builder<'_> {
             self.report.push(Diagnostic::error(span, problem).at(path));
             *key = Key::OfRefused(name);
         } else if let Some(first) = seen.get(&name.value) {
-            let (line, _) = self.source.line_column(first.start);
             self.report.push(
                 Diagnostic::error(span, format!("`{}` is given twice", name.value))
-                    .help(format!("keep one of them; the first is on line {line}"))
+                    .help(format!("keep one of them; the first is on line {first}"))
                     .at(join(&path, &name.value)),
             );
             *key = Key::OfRefused(name);
         } else {
-            seen.insert(name.value.clone(), span);
+            seen.insert(name.value.clone(), self.line);
             *key = Key::Of(name);
         }
     }
@@ -366,6 +375,9 @@ fn content_span(source: &str, text: &str, style: ScalarStyle, span: Span) -> Spa
 }
 
 fn syntax_error(at: usize, info: &str) -> Diagnostic {
+    if info.contains("recursion limit") {
+        return too_deep(Span::new(at, at));
+    }
     let diagnostic = Diagnostic::error(Span::new(at, at), format!("this is not YAML: {info}"));
     let help = if info.contains("tab") {
         Some("indent with spaces")

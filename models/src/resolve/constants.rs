@@ -4,7 +4,7 @@ use super::{Resolver, shared};
 use crate::diagnostic::Diagnostic;
 use crate::document::Scalar;
 use crate::formula::expr::{Expr, ExprKind, Type};
-use crate::formula::{Expected, compile, names};
+use crate::formula::{Expected, compile};
 use crate::span::{Span, Spanned};
 use crate::unit::{Unit, parse_named_quantity};
 
@@ -38,7 +38,7 @@ impl Resolver<'_> {
             }
         }
         let mut depends = false;
-        for (name, span) in names(text) {
+        for (name, span) in self.mentioned(text) {
             if let Some(finding) = self.not_constant(&name, index, value.span.within(span)) {
                 self.report(path, finding);
                 depends = true;
@@ -83,9 +83,12 @@ impl Resolver<'_> {
     /// Warns about constants that no formula mentions.
     pub(super) fn unused_constants(&mut self) {
         let document = self.document;
-        for (name, _) in document.constants.iter().filter(|(name, _)| !self.used.contains(&name.value)) {
+        for (name, _) in document.constants.iter() {
+            if self.used.contains(&name.value) {
+                continue;
+            }
             let finding = Diagnostic::warning(name.span, format!("the constant `{}` is never used", name.value));
-            self.findings.push(finding.at(format!("constants.{}", name.value)).help("remove it"));
+            self.report(&format!("constants.{}", name.value), finding.help("remove it"));
         }
     }
 }

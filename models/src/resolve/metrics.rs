@@ -5,13 +5,13 @@ use crate::application::{Metric, MetricId};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::document::{AGGREGATES, MetricDocument, MetricProperties, Scalar};
 use crate::formula::expr::{BinaryOp, Expr, ExprKind, Type};
-use crate::formula::{Expected, ScopeMetric, names};
+use crate::formula::{Expected, ScopeMetric};
 use crate::requirement::{self, Currency, Measure};
 use crate::span::{Span, Spanned};
 use crate::unit::{Unit, conversion, parse_named_quantity, parse_named_unit};
 
-/// How many metrics may depend on each other in a row. Evaluation follows the row, so its depth is bounded.
-const CHAIN_MAX: u32 = 32;
+/// How deep a formula may be once the formulas of its metrics are put in: evaluation follows it down.
+const DEPTH_MAX: u32 = 1_000;
 /// How many parts a formula may have once the formulas of its metrics are put in. Each metric that is used twice
 /// doubles what is behind it; without a bound, 32 of them would be 2^32 parts.
 const EXPANDED_MAX: u64 = 1_000_000;
@@ -23,13 +23,13 @@ pub(super) struct Facts {
     pub depends_on_deployment: bool,
     /// The number of parts with the formulas of other metrics put in.
     pub size: u64,
-    /// How many metrics stand in a row behind it.
-    pub chain: u32,
+    /// Its depth with the formulas of other metrics put in.
+    pub depth: u32,
 }
 
 impl Default for Facts {
     fn default() -> Self {
-        Facts { depends_on_deployment: false, size: 1, chain: 0 }
+        Facts { depends_on_deployment: false, size: 1, depth: 1 }
     }
 }
 
@@ -81,7 +81,9 @@ impl Resolver<'_> {
                 self.report(&path, Diagnostic::error(window.span, "the window is empty").help("write it like `5m`"));
             }
         }
-        let mut default = full.default.as_ref().and_then(|d| self.metric_default(&format!("{path}.default"), d, unit));
+        // A default cannot be judged by a unit that could not be read.
+        let default = full.default.as_ref().filter(|_| unit.is_some() == full.unit.is_some());
+        let mut default = default.and_then(|d| self.metric_default(&format!("{path}.default"), d, unit));
         if is_computed {
             for (key, given, span) in [
                 ("default", full.default.is_some(), full.default.as_ref().map(|d| d.span)),
@@ -152,7 +154,7 @@ impl Resolver<'_> {
         let needs: Vec<Vec<usize>> = formulas
             .iter()
             .map(|formula| {
-                let mentioned = formula.map(|f| names(&f.value.to_string())).unwrap_or_default();
+                let mentioned = formula.map(|f| self.mentioned(&f.value.to_string())).unwrap_or_default();
                 let ids = mentioned.iter().filter_map(|(name, _)| self.scope.metrics.get(name.as_str()));
                 let mut ids: Vec<usize> = ids.map(|m| m.id.index()).filter(|i| formulas[*i].is_some()).collect();
                 ids.sort_unstable();
@@ -183,9 +185,8 @@ impl Resolver<'_> {
                 known.unit = *unit;
             }
             self.metric_facts[i] = self.facts(&expr);
-            if self.metric_facts[i].chain > CHAIN_MAX {
-                let message = format!("more than {CHAIN_MAX} metrics depend on each other in a row");
-                self.report(&path, Diagnostic::error(formula.span, message));
+            if self.metric_facts[i].depth > DEPTH_MAX || self.metric_facts[i].size > EXPANDED_MAX {
+                // Reported already; what mentions it must not be reported for the same reason.
                 self.metric_facts[i] = Facts::default();
             }
             metrics[i].formula = Some(expr);
@@ -223,7 +224,7 @@ impl Resolver<'_> {
         for child in children {
             let part = self.facts(child);
             facts.size = facts.size.saturating_add(part.size);
-            facts.chain = facts.chain.max(part.chain);
+            facts.depth = facts.depth.max(part.depth + 1);
             facts.depends_on_deployment |= part.depends_on_deployment;
         }
         match &expr.kind {
@@ -236,19 +237,24 @@ impl Resolver<'_> {
                 let metric = self.metric_facts.get(id.index()).copied().unwrap_or_default();
                 facts.depends_on_deployment = metric.depends_on_deployment;
                 facts.size = facts.size.saturating_add(metric.size);
-                facts.chain = metric.chain + 1;
+                facts.depth = metric.depth + 1;
             }
             _ => {}
         }
         facts
     }
 
-    /// Refuses a formula that is too large once the formulas of its metrics are put in.
+    /// Refuses a formula that is too large or too deep once the formulas of its metrics are put in.
     pub(super) fn check_size(&mut self, path: &str, expr: &Expr, span: Span) {
-        if self.facts(expr).size > EXPANDED_MAX {
-            let message = format!("with the formulas of its metrics this has more than {EXPANDED_MAX} parts");
-            self.report(path, Diagnostic::error(span, message).help("mention each computed metric fewer times"));
-        }
+        let facts = self.facts(expr);
+        let message = if facts.size > EXPANDED_MAX {
+            format!("with the formulas of its metrics this has more than {EXPANDED_MAX} parts")
+        } else if facts.depth > DEPTH_MAX {
+            format!("with the formulas of its metrics this is more than {DEPTH_MAX} levels deep")
+        } else {
+            return;
+        };
+        self.report(path, Diagnostic::error(span, message).help("let fewer computed metrics depend on each other"));
     }
 }
 

@@ -1,12 +1,13 @@
 //! Which names a model may give, and that none is given twice where a formula could not tell them apart.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 use super::Resolver;
 use crate::diagnostic::Diagnostic;
-use crate::formula::RESERVED;
 use crate::formula::function::Function;
-use crate::span::Spanned;
+use crate::formula::tree::TreeKind;
+use crate::formula::{RESERVED, parse};
+use crate::span::{Span, Spanned};
 
 /// The longest name, in bytes.
 const NAME_MAX: usize = 256;
@@ -18,7 +19,7 @@ impl Resolver<'_> {
     /// Checks the names of constants, components and metrics, which share one space, and of everything else.
     pub(super) fn check_names(&mut self) {
         let document = self.document;
-        let mut given: FxHashMap<&str, &str> = FxHashMap::default();
+        let mut given: HashMap<&str, &str> = HashMap::new();
         let components = document.components.iter().map(|(name, _)| ("components", "component", name));
         let metrics = document.metrics.iter().map(|(name, _)| ("metrics", "metric", name));
         let constants = document.constants.iter().map(|(name, _)| ("constants", "constant", name));
@@ -34,6 +35,7 @@ impl Resolver<'_> {
                 self.report(&path, Diagnostic::error(name.span, message).help(help));
             }
             given.insert(&name.value, kind);
+            self.given.insert(name.value.clone());
         }
         let constraints = document.constraints.iter().map(|(name, _)| ("constraints", name));
         let slo = document.slo.iter().map(|(name, _)| ("slo", name));
@@ -46,6 +48,19 @@ impl Resolver<'_> {
             let finding = Diagnostic::error(document.application.span, "the application has no components");
             self.report("components", finding.help("add at least one under `components`"));
         }
+    }
+
+    /// The components, metrics and constants that a formula mentions, known or not. What is a unit and what a name is
+    /// settled by the names of the whole model, as it is when the formula is compiled.
+    pub(super) fn mentioned(&self, text: &str) -> Vec<(String, Span)> {
+        let Ok(tree) = parse(text, &|word| self.given.contains(word)) else { return Vec::new() };
+        let mut mentioned = Vec::new();
+        tree.walk(&mut |part| {
+            if let TreeKind::Name(name) | TreeKind::Member(name, _) | TreeKind::Label(name, _) = &part.kind {
+                mentioned.push((name.text.clone(), name.span));
+            }
+        });
+        mentioned
     }
 
     fn check_name(&mut self, path: &str, name: &Spanned<String>) {

@@ -1,1 +1,214 @@
+#![allow(clippy::unwrap_used)]
 
+use super::*;
+use crate::application::{Cardinality, Demand, Direction, Interval, Spread, Structure};
+use crate::document::{Hosting, SpreadBy};
+use crate::formula::expr::ExprKind;
+use crate::quantity::{Bytes, Cores};
+use crate::unit::Unit;
+
+fn show(source: &Source, findings: &Diagnostics) -> Vec<String> {
+    let line = |d: &Diagnostic| {
+        let (line, column) = source.line_column(d.span.start);
+        let word = if d.severity == Severity::Error { "error" } else { "warning" };
+        format!("{line}:{column} {word}: {} [{}] {}", d.message, d.path, d.help.as_deref().unwrap_or("-"))
+    };
+    findings.0.iter().map(line).collect()
+}
+
+fn read(text: &str) -> Application {
+    let source = Source::new("test.yaml", text);
+    match load(&source) {
+        Ok((application, _, findings)) => {
+            assert_eq!(show(&source, &findings), Vec::<String>::new());
+            application
+        }
+        Err(findings) => panic!("{:#?}", show(&source, &findings)),
+    }
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    let source = Source::new("test.yaml", text);
+    match load(&source) {
+        Ok((_, _, findings)) | Err(findings) => show(&source, &findings),
+    }
+}
+
+#[test]
+fn every_mistake_is_reported() {
+    let findings = mistakes(include_str!("../../tests/mistakes/meaning.yaml"));
+    let expected = include_str!("../../tests/mistakes/meaning.txt");
+    assert_eq!(findings.join("\n"), expected.trim_end(), "\n{}", findings.join("\n"));
+}
+
+#[test]
+fn dedicated_components() {
+    let application = read(
+        "application: a\ncatalog: {providers: aws, without_machine_types: ['t3.*']}\ncomponents:\n  web:\n    cardinality: [1, \
+         3..4]\n    requires: {cores: '>= 2', memory: 4 GiB..8 GiB, labels: {rack: r1, iops: '> 100'}}\n    placement: \
+         {os: [Ubuntu, Debian], spread: [{by: location, at_most: 2}, {by: zone, at_most: 1}]}\n    needs: [db]\n  db: \
+         {moveable: false, placement: {purchase: [spot, on-demand]}}\n",
+    );
+    let offers: Vec<&str> = application.offers.iter().map(|r| r.text.as_str()).collect();
+    assert_eq!(offers, ["provider = aws", "machine_type not in [t3.*]"]);
+    assert_eq!(application.offers[1].test, Test::NotText(vec!["t3.*".into()]));
+    let web = &application.components[0];
+    assert_eq!(web.cardinality, Cardinality::new(vec![(1, 1), (3, 4)]));
+    let texts: Vec<&str> = web.requirements.iter().map(|r| r.text.as_str()).collect();
+    let expected = [
+        "cores >= 2",
+        "memory in 4 GiB..8 GiB",
+        "rack = r1",
+        "iops > 100",
+        "os in [Ubuntu, Debian]",
+        "purchase in [on-demand, reserved] (the default)",
+    ];
+    assert_eq!(texts, expected);
+    assert_eq!(web.requirements[1].test, Test::Number(vec![Interval::between(4096.0, 8192.0)]));
+    assert_eq!(web.os, ["ubuntu".into(), "debian".into()]);
+    let spread = [Spread { by: SpreadBy::Region, at_most: 2 }, Spread { by: SpreadBy::Zone, at_most: 1 }];
+    assert_eq!(web.spread, spread);
+    assert_eq!(web.needs, [ComponentId(1)]);
+    let db = &application.components[1];
+    assert!(!db.moveable && db.cardinality == Cardinality::new(vec![(1, 1)]));
+    assert_eq!(db.requirements.len(), 1);
+    assert!(application.objective.is_default);
+    assert_eq!(application.objective.direction, Direction::Minimize);
+    assert_eq!(application.currency, None);
+}
+
+#[test]
+fn shared_components_have_a_demand() {
+    let application = read(
+        "application: a\ncomponents:\n  w: {hosting: shared, per_node: 1, cardinality: 0..3, requires: {cores: 2..4, memory: \
+         '>= 1 GiB'}}\n  m: {hosting: shared, cardinality: 0..1}\nstructure:\n  r: {require: 2 m per 3 w}\n  c: {conflict: w, \
+         with: [m]}\n  n: {exactly: 2, of: [w, m]}\n  x: {alternatives: [w, m]}\n  e: {every_node: m, unless: [w]}\n",
+    );
+    let w = &application.components[0];
+    assert_eq!(w.hosting, Hosting::Shared);
+    assert_eq!(w.per_node, Some(1));
+    assert_eq!(w.demand, Demand { cores: Cores(2000), memory: Bytes(1 << 30), disk: Bytes(0), gpus: 0 });
+    assert_eq!(w.requirements.len(), 1, "only the default purchase");
+    let (w, m) = (ComponentId(0), ComponentId(1));
+    let rules: Vec<Structure> = application.structure.iter().map(|s| s.rule.clone()).collect();
+    let expected = [
+        Structure::Require { provider: m, count: 2, consumer: w, per: 3 },
+        Structure::Conflict { component: w, with: vec![m] },
+        Structure::Total { of: vec![w, m], low: 2, high: 2 },
+        Structure::Alternatives(vec![w, m]),
+        Structure::EveryNode { component: m, unless: vec![w] },
+    ];
+    assert_eq!(rules, expected);
+}
+
+#[test]
+fn constants_and_metrics_have_units() {
+    let application = read(
+        "application: a\nconstants: {rate: 40 1/s, hour: 60 * 60 s, twice: 'if(rate > 1 1/s, 2 * rate, 0)'}\ncomponents: {w: \
+         {}}\nmetrics:\n  late: {formula: 'wait * 2', unit: s}\n  wait: {unit: ms, default: 2 s}\n  work: hour * twice\n\
+         constraints: {c: late <= 5 s and work >= 0}\nreconfigure: {every: 5m, mode: observe}\n",
+    );
+    let metrics = &application.metrics;
+    assert_eq!(metrics[1].default, Some(2000.0));
+    // Compiled after `wait`, though it stands first; converted from milliseconds.
+    assert_eq!(metrics[0].unit, Some(Unit::SECOND));
+    let ExprKind::Binary(_, factor, _) = &metrics[0].formula.as_ref().unwrap().kind else { panic!() };
+    assert_eq!(factor.kind, ExprKind::Number(0.001));
+    assert!(metrics[2].unit.unwrap().is_dimensionless());
+    assert_eq!(application.every_s, Some(300.0));
+}
+
+#[test]
+fn units_hide_no_dependency() {
+    // In `30 1/s` the `s` is a unit, not a name: the metrics before it are still seen.
+    let text = "application: a\ncomponents: {w: }\nmetrics: {a: b + 30 1/s, b: c + 30 1/s, c: {unit: 1/min}}\nconstraints: \
+                {c2: a <= 5 1/s}\n";
+    assert_eq!(read(text).metrics[0].unit, Some(crate::unit::parse_unit("1/min").unwrap()));
+    let circle = text.replace("{unit: 1/min}", "a * 2 + 1 1/s");
+    assert!(mistakes(&circle)[0].contains("in a circle: `a` -> `b` -> `c` -> `a`"));
+}
+
+#[test]
+fn money_of_a_model_is_that_of_its_first_amount() {
+    let model = |constraint: &str| format!("application: a\ncomponents: {{w: }}\nconstraints: {{c: {constraint}}}\n");
+    assert_eq!(read(&model("total_cost <= 3 EUR/h")).currency.as_deref(), Some("EUR"));
+    assert_eq!(read(&model("total_cost <= 3")).currency, None);
+    assert_eq!(mistakes(&model("total_cost <= 3 EUR/h and total_cost >= 1 USD/h")).len(), 1);
+}
+
+#[test]
+fn an_unreadable_part_has_no_consequences() {
+    let findings = mistakes(
+        "application: a\ncomponents:\n  web: {hosting: shred, cardinality: [], per_node: 1}\n  db: {hosting: shared}\nmetrics: \
+         {load: [1]}\nconstraints: {c: load * web.cores >= 1, d: wbe.cores >= 1}\nstructure: {s: {conflict: web, with: [db]}, \
+         x: {alternatives: [web, db]}}\n",
+    );
+    let expected = [
+        "`shred` is not known here",
+        "the list of choices is empty",
+        "expected a formula or a mapping",
+        "wbe",
+        "`db` always has instances",
+    ];
+    assert_eq!(findings.len(), expected.len(), "{findings:#?}");
+    for (finding, expected) in findings.iter().zip(expected) {
+        assert!(finding.contains(expected), "{finding} / {expected}");
+    }
+}
+
+#[test]
+fn chains_and_doubling_are_bounded() {
+    let mut text = String::from("application: a\ncomponents: {w: }\nmetrics:\n  m0: {unit: s}\n");
+    for i in 1..1200 {
+        text += &format!("  m{i}: m{} + 1 s\n", i - 1);
+    }
+    let findings = mistakes(&text);
+    assert!(!findings.is_empty() && findings.iter().all(|f| f.contains("levels deep")), "{findings:?}");
+    let mut text = String::from("application: a\ncomponents: {w: }\nmetrics:\n  m0: {unit: s}\n");
+    for i in 1..30 {
+        text += &format!("  m{i}: m{j} + m{j}\n", j = i - 1);
+    }
+    let findings = mistakes(&text);
+    assert!(findings.len() == 1 && findings[0].contains("parts"), "{findings:?}");
+}
+
+#[test]
+fn findings_are_limited() {
+    let mut text = String::from("application: a\ncomponents:\n");
+    for i in 0..5_000 {
+        text += &format!("  c{i}: {{needs: [d{i}, e{i}]}}\n");
+    }
+    let findings = mistakes(&text);
+    assert_eq!(findings.len(), MAX_FINDINGS + 1);
+    assert!(findings.iter().any(|f| f.contains("more mistakes follow")));
+}
+
+#[test]
+fn many_components_are_resolved() {
+    let mut text = String::from("application: a\ncomponents:\n");
+    for i in 0..10_000 {
+        let needs = if i > 0 { format!("c{}", i - 1) } else { String::new() };
+        text += &format!("  c{i}: {{needs: [{needs}]}}\n");
+    }
+    assert_eq!(read(&text).components.len(), 10_000);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_change_of_a_model_panics(
+        which in 0_usize..4, at in 0_usize..4000, length in 0_usize..12,
+        with in "(\\.\\.|[0-9]{1,3}|GB| |,|\\[|\\]|\\{|\\}|:|\n|  |per|>=|\"|web|sum\\(|\\)|`|null|😀){0,3}",
+    ) {
+        let models = [
+            include_str!("../../../examples/smartwe.yaml"),
+            include_str!("../../../examples/webshop.yaml"),
+            include_str!("../../../examples/wordpress.yaml"),
+            include_str!("../../../examples/batch.yaml"),
+        ];
+        let text = models[which];
+        let begin = at.min(text.len());
+        let end = (begin + length).min(text.len());
+        proptest::prop_assume!(text.is_char_boundary(begin) && text.is_char_boundary(end));
+        let _ = load(&Source::new("", format!("{}{with}{}", &text[..begin], &text[end..])));
+    }
+}
