@@ -65,8 +65,11 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
             Err(error) => errors.push(error),
             Ok(term) => split_conjunction(term, &mut |term| match term {
                 Term::Constant(value) if value != 0.0 => {}
-                Term::Constant(_) if constraint.kind == ConstraintKind::Slo => violated_slos.push(index),
+                Term::Constant(_) if only_judged => violated_slos.push(index),
                 Term::Constant(_) => broken.push(index),
+                // Constants without a value: a division by zero and the like.
+                term if parts_of(application, &term).is_empty() && only_judged => unjudged_slos.push(index),
+                term if parts_of(application, &term).is_empty() => broken.push(index),
                 term => constraints.push(BoundConstraint { index, term }),
             }),
         }

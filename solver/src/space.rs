@@ -169,8 +169,8 @@ fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>],
             continue;
         }
         for slot in &visible[i] {
-            let attribute = bound.slots.attribute(*slot);
-            let mut range = span_of(all[i].iter().map(|o| bound.interner.attribute(&catalog[*o], attribute)));
+            let value = |o: &OfferIndex| bound.slots.value(*slot, &catalog[*o], &bound.interner);
+            let mut range = span_of(all[i].iter().map(value));
             // A component without instances has no offer whose attribute could be asked for.
             range.defined &= low > 0.0;
             ranges.attributes.insert((id, *slot), range);
@@ -323,7 +323,7 @@ impl Reducer<'_> {
                 _ => key.push(o.price.nanos() as u64),
             }
             for (slot, trend) in &trends {
-                let value = self.bound.interner.attribute(o, self.bound.slots.attribute(*slot));
+                let value = self.bound.slots.value(*slot, o, &self.bound.interner);
                 match trend {
                     Trend::Constant => {}
                     Trend::Rising if !value.is_nan() => vector.push(-value),
@@ -343,8 +343,8 @@ impl Reducer<'_> {
         choices.offers = fronts.finish();
         choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
         for slot in visible {
-            let attribute = self.bound.slots.attribute(*slot);
-            let column = choices.offers.iter().map(|o| self.bound.interner.attribute(&catalog[*o], attribute));
+            let value = |o: &OfferIndex| self.bound.slots.value(*slot, &catalog[*o], &self.bound.interner);
+            let column = choices.offers.iter().map(value);
             choices.columns.insert(*slot, column.collect());
         }
     }
