@@ -5,6 +5,7 @@ use cardinal_models::diagnostic::{Severity, Source};
 use cardinal_models::span::Span;
 use serde_json::{Value, json};
 
+use super::style::{BOLD, paint};
 use crate::failure::Finding;
 
 /// Lines that are longer are not shown: minified JSON says nothing to people.
@@ -32,11 +33,14 @@ fn text(finding: &Finding) -> String {
         Severity::Warning => Level::WARNING,
     };
     let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()));
-    if let Some(source) = &finding.source {
-        group = place(group, source, diagnostic.span);
-        if diagnostic.span.is_none() && !diagnostic.path.is_empty() {
-            group = group.element(Level::NOTE.message(clean(&format!("at {}", diagnostic.path))));
-        }
+    let Some(source) = &finding.source else {
+        let title = Renderer::styled().render(&[group]);
+        let help = diagnostic.help.as_ref().map(|help| format!("\n  {} {}", paint(BOLD, "help:"), clean(help)));
+        return title + &help.unwrap_or_default();
+    };
+    group = place(group, source, diagnostic.span);
+    if diagnostic.span.is_none() && !diagnostic.path.is_empty() {
+        group = group.element(Level::NOTE.message(clean(&format!("at {}", diagnostic.path))));
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(clean(help)));
