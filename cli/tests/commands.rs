@@ -53,10 +53,7 @@ fn offers_are_filtered_and_sorted() {
     assert_eq!(ids("--sort price"), ["tiny", "small", "medium", "large"]);
     assert_eq!(ids("--cores >=4 --sort memory"), ["medium", "large"]);
     assert_eq!(ids("--memory 2GiB..8GiB --limit 2"), ["tiny", "small"]);
-    assert_eq!(
-        ids("--region DE --provider aw* --machine-type *a*"),
-        ["small", "medium", "large"].map(String::from)[..]
-    );
+    assert_eq!(ids("--region DE --provider aw* --machine-type *m*"), ["small", "medium"]);
     assert_eq!(ids("--purchase spot"), Vec::<String>::new());
     run("catalog show offers.csv --cores many").expect(2).says("`--cores`");
     let table = run("catalog show --limit 3").expect(0).out;
