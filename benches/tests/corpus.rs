@@ -86,7 +86,10 @@ fn smartwe_demonstrator() {
         let solution = optimum(&snapshot(&model, &six));
         assert_eq!((solution.utility, solution.cost.units()), (1.0, cost), "{file}");
         let refused = solve(&snapshot(&model, &many), &Settings::default());
-        assert!(matches!(&refused, Err(SolveError::Undefined(e)) if e.to_string().contains("division by zero")), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(SolveError::Undefined(e)) if e.to_string().contains("division by zero")),
+            "{refused:?}"
+        );
         let built_in = Arc::new(builtin());
         let solution = optimum(&snapshot(&model, &built_in));
         println!("{file}: utility {} at {}", solution.utility, solution.cost);

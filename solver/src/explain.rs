@@ -313,15 +313,16 @@ fn judge(
         }
         let Ok(utility) = evaluator.number(&application.objective.formula, &placement) else { continue };
         let cost = placement.cost(&snapshot.catalog);
-        let improves = best.is_none_or(|(_, u, c)| {
-            better(application, utility, u) || (tolerance::equal(utility, u) && cost < c)
-        });
+        let improves =
+            best.is_none_or(|(_, u, c)| better(application, utility, u) || (tolerance::equal(utility, u) && cost < c));
         if improves {
             best = Some((n, utility, cost));
         }
     }
     match (best, broken) {
-        (Some((cardinality, utility, cost)), _) => Alternative { offer, cardinality, loss: Loss::Worse { utility, cost } },
+        (Some((cardinality, utility, cost)), _) => {
+            Alternative { offer, cardinality, loss: Loss::Worse { utility, cost } }
+        }
         (None, Some((cardinality, message))) => Alternative { offer, cardinality, loss: Loss::Breaks(message) },
         (None, None) => {
             Alternative { offer, cardinality: 0, loss: Loss::Breaks("the utility has no value with it".to_owned()) }
@@ -424,6 +425,6 @@ fn without_each_requirement(snapshot: &Snapshot, component: &Component) -> Vec<(
             (requirement.text.clone(), snapshot.catalog.offers().iter().filter(|o| others(o)).count())
         })
         .collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1));
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     counts
 }

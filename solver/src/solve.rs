@@ -265,8 +265,7 @@ impl Search<'_> {
     fn attempt(&self, method: &Method, report: &mut Report) -> Result<Together, ProgramError> {
         let clusters = split(self.snapshot, self.bound, self.space, &self.objective.terms);
         report.clusters = clusters.len();
-        let ground =
-            Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
+        let ground = Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
         let mut together = Together { status: RunStatus::Optimal, placement: Some(Placement::default()), bound: 0.0 };
         for cluster in &clusters {
             let begin = Instant::now();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::evaluate::{EvaluationError, Evaluator, Value};
-use cardinal_models::formula::expr::{Aggregate, BinaryOp, Expr, ExprKind};
+use cardinal_models::formula::expr::{Aggregate, BinaryOp, Expr, ExprKind, Type};
 use cardinal_models::formula::function::Function;
 use cardinal_models::offer::{Attribute, AttributeValue, Offer};
 use cardinal_models::placement::Placement;
@@ -61,17 +61,27 @@ pub struct FleetTerm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub u32);
 
-/// The attributes that formulas look at.
+/// The attributes that formulas look at. A label that one formula takes as a number and another as a text has a slot
+/// for each.
 #[derive(Clone, Debug, Default)]
 pub struct Slots {
-    attributes: Vec<Attribute>,
+    attributes: Vec<(Attribute, Wanted)>,
+}
+
+/// What a formula takes an attribute as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A number; of a text the number that it spells.
+    Number,
+    /// A text; of a number its digits.
+    Text,
 }
 
 impl Slots {
     /// The slot of an attribute, made when it is new.
-    pub fn of(&mut self, attribute: &Attribute) -> Slot {
-        let at = self.attributes.iter().position(|a| a == attribute).unwrap_or_else(|| {
-            self.attributes.push(attribute.clone());
+    pub fn of(&mut self, attribute: &Attribute, wanted: Wanted) -> Slot {
+        let at = self.attributes.iter().position(|(a, w)| a == attribute && *w == wanted).unwrap_or_else(|| {
+            self.attributes.push((attribute.clone(), wanted));
             self.attributes.len() - 1
         });
         Slot(at as u32)
@@ -79,7 +89,20 @@ impl Slots {
 
     /// The attribute of a slot.
     pub fn attribute(&self, slot: Slot) -> &Attribute {
-        &self.attributes[slot.0 as usize]
+        &self.attributes[slot.0 as usize].0
+    }
+
+    /// The value of an offer in a slot as a number; NaN when the offer does not tell, or tells a text that spells no
+    /// number where one is wanted.
+    pub fn value(&self, slot: Slot, offer: &Offer, interner: &Interner) -> f64 {
+        let (attribute, wanted) = &self.attributes[slot.0 as usize];
+        match (offer.attribute(attribute), wanted) {
+            (AttributeValue::Missing, _) => f64::NAN,
+            (AttributeValue::Number(n), Wanted::Number) => finite(n),
+            (AttributeValue::Number(n), Wanted::Text) => interner.number(&n.to_string()),
+            (AttributeValue::Text(t), Wanted::Text) => interner.number(&t),
+            (AttributeValue::Text(t), Wanted::Number) => t.trim().parse().map_or(f64::NAN, finite),
+        }
     }
 }
 
@@ -90,8 +113,11 @@ pub struct Interner {
 }
 
 impl Interner {
-    /// The number of a text.
+    /// The number of a text; texts that differ in ASCII case only are the same word.
     pub fn number(&self, text: &str) -> f64 {
+        if text.bytes().any(|b| b.is_ascii_uppercase()) {
+            return self.number(&text.to_ascii_lowercase());
+        }
         let mut texts = self.texts.borrow_mut();
         if let Some(id) = texts.get(text) {
             return f64::from(*id);
@@ -99,15 +125,6 @@ impl Interner {
         let id = texts.len() as u32;
         texts.insert(text.into(), id);
         f64::from(id)
-    }
-
-    /// The value of an attribute of an offer as a number; NaN when the offer does not tell.
-    pub fn attribute(&self, offer: &Offer, attribute: &Attribute) -> f64 {
-        match offer.attribute(attribute) {
-            AttributeValue::Number(n) => n,
-            AttributeValue::Text(t) => self.number(&t),
-            AttributeValue::Missing => f64::NAN,
-        }
     }
 }
 
@@ -142,7 +159,10 @@ impl<'a> Binder<'a> {
                 }
             }
             ExprKind::Attribute(c, Attribute::Cardinality) => Term::Cardinality(*c),
-            ExprKind::Attribute(c, attribute) => self.attribute(*c, attribute),
+            ExprKind::Attribute(c, attribute) => {
+                let wanted = if expr.ty == Type::Text { Wanted::Text } else { Wanted::Number };
+                self.attribute(*c, attribute, wanted)
+            }
             ExprKind::TotalCost => self.over_all_nodes(Term::Cost),
             ExprKind::NodeCount => self.over_all_nodes(Term::Nodes),
             ExprKind::Negate(x) => fold(Term::Negate(Box::new(self.bind(x)?))),
@@ -183,9 +203,9 @@ impl<'a> Binder<'a> {
     }
 
     /// An attribute of a dedicated component's node, or of a shared component's demand, which is a number.
-    fn attribute(&mut self, c: ComponentId, attribute: &Attribute) -> Term {
+    fn attribute(&mut self, c: ComponentId, attribute: &Attribute, wanted: Wanted) -> Term {
         if !self.is_shared(c) {
-            return Term::Attribute(c, self.slots.of(attribute));
+            return Term::Attribute(c, self.slots.of(attribute, wanted));
         }
         let demand = &self.snapshot.application[c].demand;
         Term::Constant(match attribute {
@@ -202,11 +222,9 @@ impl<'a> Binder<'a> {
             Term::Fleet(Box::new(FleetTerm { aggregate, component, body: body.clone(), filter: filter.clone() }))
         };
         match aggregate {
-            Aggregate::Mean => binary(
-                BinaryOp::Divide,
-                make(Aggregate::Sum, &body),
-                make(Aggregate::Count, &Term::Constant(1.0)),
-            ),
+            Aggregate::Mean => {
+                binary(BinaryOp::Divide, make(Aggregate::Sum, &body), make(Aggregate::Count, &Term::Constant(1.0)))
+            }
             Aggregate::Count if filter.is_none() => Term::Cardinality(component),
             _ => make(aggregate, &body),
         }
@@ -221,10 +239,7 @@ impl<'a> Binder<'a> {
         if !shared.is_empty() {
             parts.push(part(None));
         }
-        parts
-            .into_iter()
-            .reduce(|a, b| binary(BinaryOp::Add, a, b))
-            .unwrap_or(Term::Constant(0.0))
+        parts.into_iter().reduce(|a, b| binary(BinaryOp::Add, a, b)).unwrap_or(Term::Constant(0.0))
     }
 }
 

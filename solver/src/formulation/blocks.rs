@@ -12,7 +12,7 @@ use super::{Cluster, FormulateError, Formulation, Linear, MOST_ROWS};
 use crate::bound::{Part, parts_of};
 use crate::pattern::{Listing, Patterns};
 use crate::space::Choices;
-use crate::term::{FleetTerm, Point, Slot};
+use crate::term::{FleetTerm, Point, Slot, Term};
 
 /// One choice of a uniform component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +218,9 @@ impl<'a> Formulation<'a> {
             .map(|i| &self.bound.constraints[*i].term)
             .filter(|t| parts_of(application, t) == own)
             .collect();
-        let objective: Vec<_> = cluster.objective.iter().filter(|t| parts_of(application, t) == own).collect();
+        // What looks at nothing has a value everywhere or nowhere.
+        let is_own = |t: &&Term| parts_of(application, t).iter().all(|part| *part == own[0]);
+        let objective: Vec<_> = cluster.objective.iter().filter(is_own).collect();
         let running = self.running_on(component);
         let mut rows = Vec::new();
         if details.cardinality.contains(0) && (details.moveable || running.is_empty()) {

@@ -6,11 +6,12 @@ use cardinal_models::formula::function::Function;
 use cardinal_models::tolerance::TOLERANCE;
 
 use super::blocks::RowPoint;
+use super::conditional::outside;
 use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
 use crate::range;
 use crate::space::Choices;
-use crate::term::{FleetTerm, Point, Slot, Term, binary, fold};
+use crate::term::{FleetTerm, Point, Slot, Term, apply, binary, fold};
 
 /// The attributes of one offer of a component, and nothing else.
 pub(super) struct OfferPoint<'a> {
@@ -40,15 +41,9 @@ impl Point for OfferPoint<'_> {
     }
 }
 
-/// True when the term looks at attributes of offers only.
-pub(super) fn is_per_offer(term: &Term) -> bool {
-    let mut per_offer = true;
-    term.leaves(&mut |leaf| per_offer &= matches!(leaf, Term::Attribute(..)));
-    per_offer
-}
 
 /// The opposite of a truth value, with the negation moved inwards.
-fn negated(term: &Term) -> Term {
+pub(super) fn negated(term: &Term) -> Term {
     let flip = |op: BinaryOp, a: &Term, b: &Term| binary(op, a.clone(), b.clone());
     match term {
         Term::Constant(x) => Term::Constant(if *x == 0.0 { 1.0 } else { 0.0 }),
@@ -83,8 +78,10 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
         BinaryOp::Greater => BinaryOp::Less,
         other => other,
     };
-    if let Term::Constant(_) = a {
-        return Some(binary(flipped, b.clone(), a.clone()));
+    match (a, b) {
+        (Term::Constant(x), Term::Constant(y)) => return Some(Term::Constant(apply(op, *x, *y))),
+        (Term::Constant(_), _) => return Some(binary(flipped, b.clone(), a.clone())),
+        _ => {}
     }
     if let (Term::Binary(BinaryOp::Divide, n, d), Term::Constant(_)) = (a, b) {
         let divisor = range::range(d, leaves);
@@ -104,10 +101,7 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
             BinaryOp::GreaterEqual | BinaryOp::Greater => Some(if is_max { BinaryOp::Or } else { BinaryOp::And }),
             _ => None,
         }?;
-        return args
-            .iter()
-            .map(|x| binary(op, x.clone(), b.clone()))
-            .reduce(|x, y| binary(joined, x, y));
+        return args.iter().map(|x| binary(op, x.clone(), b.clone())).reduce(|x, y| binary(joined, x, y));
     }
     None
 }
@@ -170,6 +164,16 @@ impl Formulation<'_> {
                 Ok(sum)
             }
             Term::Call(Function::Number, args) if args.len() == 1 => self.encode(&args[0]),
+            Term::Fleet(fleet) if matches!(fleet.aggregate, Aggregate::Sum | Aggregate::Count) => {
+                let outside = outside(fleet);
+                if !outside.is_empty() {
+                    return self.encode_conditional(fleet, outside);
+                }
+                match self.encode_fleet(fleet) {
+                    Some(encoded) => Ok(encoded),
+                    None => self.tabulate(term),
+                }
+            }
             _ => match self.encode_leaf(term) {
                 Some(encoded) => Ok(encoded),
                 None => self.tabulate(term),
@@ -178,7 +182,7 @@ impl Formulation<'_> {
     }
 
     /// The table of a term over one uniform component.
-    fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
+    pub(super) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
         let Some(Block::Uniform { component, choices, rows, first }) = self.block(part) else { return None };
         let mut encoded = Encoded::default();
         for (i, row) in rows.iter().enumerate() {
@@ -205,18 +209,13 @@ impl Formulation<'_> {
                 let part = part.map_or(Part::Pool, Part::Dedicated);
                 self.block(part).map_or_else(Linear::default, |b| self.cost(b))
             }
-            Term::Fleet(fleet) if matches!(fleet.aggregate, Aggregate::Sum | Aggregate::Count) => {
-                return self.encode_fleet(fleet);
-            }
             _ => return None,
         };
         Some(Encoded { linear, undefined: Vec::new() })
     }
 
+    /// A sum or count over nodes that each count by their offer alone.
     fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
-        if !is_per_offer(&fleet.body) || !fleet.filter.as_ref().is_none_or(is_per_offer) {
-            return None;
-        }
         let value = |point: &OfferPoint<'_>| {
             let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
             match fleet.aggregate {
@@ -299,8 +298,9 @@ impl Formulation<'_> {
         }
     }
 
-    /// At least one of two truth values holds. The second may be undefined where the first holds.
+    /// At least one of two truth values holds. The first has a value, the second may have none where the first holds.
     fn enforce_either(&mut self, a: &Term, b: &Term, under: Option<usize>) -> Result<(), FormulateError> {
+        self.require_value(a, under)?;
         let first = self.milp.add_column(0.0, 1.0, true);
         let second = self.milp.add_column(0.0, 1.0, true);
         let mut sum = vec![(first, 1.0), (second, 1.0)];
@@ -325,6 +325,7 @@ impl Formulation<'_> {
     pub(crate) fn require_defined(&mut self, undefined: &[usize], under: Option<usize>) {
         for column in undefined {
             match under {
+                None if self.milp.lower[*column] > 0.0 => self.contradiction = true,
                 None => self.milp.upper[*column] = 0.0,
                 Some(d) => {
                     // x <= most (1 - d)
@@ -344,6 +345,11 @@ impl Formulation<'_> {
         under: Option<usize>,
     ) -> Result<(), FormulateError> {
         if let Some(unfolded) = unfold_comparison(op, a, b, &self.space.ranges) {
+            if matches!(unfolded, Term::Binary(BinaryOp::Or, ..)) {
+                // Every argument of an extreme has a value, not only the one that decides.
+                self.require_value(a, under)?;
+                self.require_value(b, under)?;
+            }
             return self.enforce(&unfolded, under);
         }
         if op == BinaryOp::NotEqual {

@@ -6,6 +6,9 @@
 //! take ([`tabulate`]).
 
 mod blocks;
+mod conditional;
+mod defined;
+mod dominance;
 mod encode;
 mod rules;
 mod tabulate;
@@ -85,6 +88,9 @@ pub enum FormulateError {
     /// A term over the cost or the number of nodes of the shared pool is nonlinear.
     #[error("it is nonlinear in the cost or number of shared nodes")]
     NonlinearPool,
+    /// An aggregate looks at more than its own nodes and one other part of the placement.
+    #[error("an aggregate over the nodes of one component depends on more than one other component")]
+    Entangled,
     /// A component has too many offers times cardinalities.
     #[error("component `{component}` has {rows} combinations of offer and cardinality, more than {limit}")]
     TooManyRows {

@@ -11,7 +11,8 @@ use cardinal_models::formula::expr::Aggregate;
 use rustc_hash::FxHashMap;
 
 use super::blocks::RowPoint;
-use super::encode::{OfferPoint, is_per_offer};
+use super::conditional::outside;
+use super::encode::OfferPoint;
 use super::{Block, Encoded, FormulateError, Formulation, Linear, MOST_COMBINATIONS};
 use crate::bound::{Part, parts_of};
 use crate::space::Choices;
@@ -21,17 +22,17 @@ use crate::term::{FleetTerm, Point, Slot, Term};
 #[derive(Clone, Debug)]
 pub(crate) struct Marginal {
     part: Part,
-    leaves: Vec<Term>,
+    pub(super) leaves: Vec<Term>,
     /// The values of the leaves, by combination.
-    values: Vec<Vec<f64>>,
+    pub(super) values: Vec<Vec<f64>>,
     /// For each combination an expression that is 1 when it is taken and 0 otherwise.
-    indicators: Vec<Linear>,
+    pub(super) indicators: Vec<Linear>,
 }
 
 /// Leaves with given values.
-struct Known<'a> {
-    leaves: &'a [&'a Term],
-    values: &'a [f64],
+pub(super) struct Known<'a> {
+    pub(super) leaves: &'a [&'a Term],
+    pub(super) values: &'a [f64],
 }
 
 impl Known<'_> {
@@ -84,6 +85,9 @@ impl Formulation<'_> {
                 leaves.push(leaf);
             }
         });
+        if leaves.iter().any(|leaf| parts_of(&self.snapshot.application, leaf).len() > 1) {
+            return Err(FormulateError::Entangled);
+        }
         let mut chosen = Vec::new();
         let mut combinations = 1usize;
         for part in &parts {
@@ -133,6 +137,15 @@ impl Formulation<'_> {
             let values: Vec<f64> =
                 marginals.iter().zip(&picks).flat_map(|(m, p)| m.values[*p].iter().copied()).collect();
             let value = term.evaluate(&Known { leaves: &leaves, values: &values });
+            if marginals.is_empty() && value.is_nan() {
+                // Undefined everywhere: a column that is always taken.
+                encoded.undefined.push(self.milp.add_column(1.0, 1.0, true));
+                continue;
+            }
+            if marginals.is_empty() {
+                encoded.linear.constant = value;
+                continue;
+            }
             if let [marginal] = &marginals[..] {
                 let indicator = &marginal.indicators[picks[0]];
                 match value.is_nan() {
@@ -163,7 +176,7 @@ impl Formulation<'_> {
     }
 
     /// The marginal of some leaves of a part, made when it is new.
-    fn marginal(&mut self, part: Part, leaves: Vec<Term>, all: &[Part]) -> Result<usize, FormulateError> {
+    pub(super) fn marginal(&mut self, part: Part, leaves: Vec<Term>, all: &[Part]) -> Result<usize, FormulateError> {
         if let Some(found) = self.marginals.iter().position(|m| m.part == part && m.leaves == leaves) {
             return Ok(found);
         }
@@ -244,10 +257,14 @@ impl Formulation<'_> {
                 }
             }
             level = next.into_values().collect();
-            level.sort_by(|a, b| a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal));
+            level.sort_by(|a, b| {
+                a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+            });
         }
         let mut values: Vec<Vec<f64>> = reached.into_values().collect();
-        values.sort_by(|a, b| a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal));
+        values.sort_by(|a, b| {
+            a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        });
         let indicators = self.mixed_indicators(component, &leaves, &values, &contributions);
         Some(Marginal { part, leaves, values, indicators })
     }
@@ -267,7 +284,7 @@ impl Formulation<'_> {
                         Term::Cost(_) => Some(price),
                         Term::Fleet(f) => {
                             let filtered = f.filter.as_ref();
-                            if !is_per_offer(&f.body) || !filtered.is_none_or(is_per_offer) {
+                            if !outside(f).is_empty() {
                                 return None;
                             }
                             // An extreme over some of the nodes only has no neutral value to start from.
@@ -362,7 +379,7 @@ impl Formulation<'_> {
         for leaf in &leaves {
             match leaf {
                 Term::Cardinality(c) => components.push(*c),
-                Term::Fleet(f) if is_per_offer(&f.body) && f.filter.as_ref().is_none_or(is_per_offer) => {
+                Term::Fleet(f) if outside(f).is_empty() => {
                     components.push(f.component);
                 }
                 _ => return Err(FormulateError::NonlinearPool),
@@ -389,7 +406,8 @@ impl Formulation<'_> {
         let values = grid
             .iter()
             .map(|g| {
-                let n_of = |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
+                let n_of =
+                    |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
                 leaves
                     .iter()
                     .map(|leaf| match leaf {

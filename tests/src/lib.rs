@@ -1,0 +1,17 @@
+//! What only the whole can show.
+//!
+//! [`generate`] draws small models over the whole language, [`oracle`] enumerates every placement of one and lets the
+//! checker and the exact evaluator of `cardinal_models` judge them, [`reference`] formulates linear models a second
+//! time with an assignment of instances to offers, [`agreement`] says what the solver's answer must have in common with
+//! the oracle's, [`laws`] changes models in ways whose effect is known, and [`cases`] runs a check over many seeds.
+//!
+//! Nothing here shares code with the solver: only its public answer is looked at.
+#![forbid(unsafe_code)]
+
+pub mod agreement;
+pub mod cases;
+pub mod draw;
+pub mod formulas;
+pub mod generate;
+pub mod oracle;
+pub mod world;

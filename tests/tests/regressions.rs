@@ -1,0 +1,116 @@
+//! Small models on which the solver was wrong once, each judged by the oracle.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use cardinal_models::offer::{LabelValue, Offer};
+use cardinal_solver::{Settings, solve};
+use cardinal_tests::agreement::compare;
+use cardinal_tests::oracle::{Best, Verdict, best};
+use cardinal_tests::world::{World, plain_offer};
+
+/// The solver agrees with the oracle on the world and does not refuse it; what the oracle says.
+fn agree(world: &World) -> Verdict {
+    let snapshot = world.snapshot();
+    let verdict = best(&snapshot).unwrap();
+    let answer = solve(&snapshot, &Settings::default());
+    let refused = compare(&snapshot, &answer, &verdict).unwrap_or_else(|what| panic!("{what}\n{world}"));
+    assert_eq!(refused, None, "{answer:?}\n{world}");
+    verdict
+}
+
+fn best_of(world: &World) -> Best {
+    match agree(world) {
+        Verdict::Best(best) => best,
+        other => panic!("{other:?}\n{world}"),
+    }
+}
+
+fn of(model: &str, offers: Vec<Offer>) -> World {
+    World { model: format!("application: a\n{model}"), offers, ..World::default() }
+}
+
+fn two() -> Vec<Offer> {
+    vec![plain_offer("small", 2, 4, 0.1), plain_offer("large", 8, 16, 0.3)]
+}
+
+#[test]
+fn an_extreme_of_a_constant_and_a_number_is_compared() {
+    let components = "components:\n  web: {cardinality: 1..3}\n  db: {cardinality: 1..3}\n";
+    let world = of(&format!("{components}constraints: {{c: 'max(web.cardinality + db.cardinality, 3) >= 5'}}"), two());
+    assert_eq!(best_of(&world).utility, 0.5);
+    let world = of(&format!("{components}constraints: {{c: 'min(web.cardinality + db.cardinality, 3) <= 5'}}"), two());
+    assert_eq!(best_of(&world).utility, 0.2);
+    let world = of(&format!("{components}constraints: {{c: 'max(web.cardinality + db.cardinality, 3) <= 2'}}"), two());
+    assert_eq!(agree(&world), Verdict::Infeasible);
+}
+
+fn labelled(id: &str, price: f64, labels: &[(&str, LabelValue)]) -> Offer {
+    let labels = labels.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+    Offer { labels: Arc::new(labels), ..plain_offer(id, 2, 4, price) }
+}
+
+#[test]
+fn a_label_is_a_text_or_a_number_as_the_formula_wants_it() {
+    let text = |t: &str| LabelValue::Text(t.into());
+    let offers = || {
+        vec![
+            labelled("a", 0.1, &[("tier", LabelValue::Number(0.0))]),
+            labelled("b", 0.2, &[("tier", text("Gold"))]),
+            labelled("c", 0.3, &[("tier", text("2"))]),
+        ]
+    };
+    let with = |constraint: &str| {
+        of(&format!("components: {{web: {{cardinality: 1}}}}\nconstraints: {{c: '{constraint}'}}"), offers())
+    };
+    assert_eq!(best_of(&with("web.labels.tier == \"gold\"")).utility, 0.2);
+    assert_eq!(best_of(&with("web.labels.tier != \"gold\"")).utility, 0.1);
+    assert_eq!(best_of(&with("web.labels.tier >= 1")).utility, 0.3);
+    assert_eq!(best_of(&with("web.region == \"EU\"")).utility, 0.1);
+}
+
+#[test]
+fn a_constant_without_a_value_is_told() {
+    let world = of("components: {web: {cardinality: 1}}\nconstraints: {c: '1 / (load - load) > 0'}\nmetrics: {load: {default: 1}}", two());
+    assert_eq!(agree(&world), Verdict::Infeasible);
+    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores'}", two());
+    assert!(matches!(agree(&world), Verdict::Undefined(_)));
+    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores * db.cores'}", two());
+    assert!(matches!(agree(&world), Verdict::Undefined(_)));
+}
+
+#[test]
+fn an_slo_that_looks_at_the_placement_holds_as_a_whole() {
+    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5 and web.cores >= 8'}", two());
+    assert_eq!(agree(&world), Verdict::Infeasible);
+    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5'}", two());
+    assert_eq!(best_of(&world).utility, 0.1);
+}
+
+#[test]
+fn an_aggregate_may_look_at_another_component() {
+    let offers = || vec![plain_offer("small", 2, 4, 0.1), Offer { region: "us".into(), ..plain_offer("far", 4, 4, 0.3) }];
+    let with = |rest: &str| {
+        let components = "components:\n  web: {cardinality: 1..2}\n  db: {cardinality: 1..3, fleet: mixed}\n  api: {cardinality: 1..2}\n";
+        of(&format!("{components}{rest}"), offers())
+    };
+    best_of(&with("constraints: {c: 'count(db, db.region == web.region) >= 2', d: 'web.cores >= 4'}"));
+    best_of(&with("constraints: {c: 'sum(db.cores, db.cores <= web.cardinality * 2) >= 6'}"));
+    best_of(&with("constraints: {c: 'sum(api.cores, api.region != web.region) >= 6'}"));
+    best_of(&with("constraints: {c: 'sum(db.cores / db.cardinality) >= 3'}"));
+}
+
+#[test]
+fn the_left_side_of_or_has_a_value_even_where_the_right_holds() {
+    let components = "components:\n  web: {cardinality: 0..2}\n  db: {cardinality: 1..3}\n";
+    let world = of(&format!("{components}constraints: {{c: 'web.region == db.region or db.cardinality >= 2'}}"), two());
+    assert_eq!(best_of(&world).utility, 0.2);
+    let world = of(&format!("{components}constraints: {{c: 'max(db.cardinality, 1 / web.cardinality) >= 2'}}"), two());
+    best_of(&world);
+    let world = of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
+    best_of(&world);
+}
