@@ -103,10 +103,15 @@ pub struct RequirementAnswer {
     pub offers_without: usize,
 }
 
+/// Nobody notices less.
+const LEAST: Duration = Duration::from_millis(100);
+/// Nobody waits for more.
+const MOST: Duration = Duration::from_secs(2);
+
 /// How long an explanation may take: about as long as the solve, so that nobody waits for it, and within the time
 /// limit as far as that is left.
 pub fn budget(solve: Duration, elapsed: Duration, limit: Option<Duration>) -> Duration {
-    let fair = (solve * 2).clamp(Duration::from_millis(20), Duration::from_secs(2));
+    let fair = (solve * 2).clamp(LEAST, MOST);
     match limit {
         Some(limit) => fair.min(limit.saturating_sub(elapsed).max(limit / 20)),
         None => fair,
@@ -265,7 +270,7 @@ mod tests {
     #[test]
     fn an_explanation_takes_no_longer_than_is_fair() {
         let ms = Duration::from_millis;
-        assert_eq!(budget(ms(1), ms(1), None), ms(20));
+        assert_eq!(budget(ms(1), ms(1), None), LEAST);
         assert_eq!(budget(ms(300), ms(300), None), ms(600));
         assert_eq!(budget(ms(60_000), ms(60_000), None), ms(2000));
         assert_eq!(budget(ms(1000), ms(1000), Some(ms(1000))), ms(50));

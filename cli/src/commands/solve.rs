@@ -125,7 +125,9 @@ fn doubts(outcome: &Outcome) -> Vec<Finding> {
     let mut found = Vec::new();
     if report.effort.undefined > 0 {
         let message = format!("{} choices were left out because a formula has no value there", report.effort.undefined);
-        found.push(Finding::warning(message).help("guard the formula with `if(condition, then, otherwise)`"));
+        found.push(Finding::warning(message).help(
+            "such as a division by zero, or a queue that cannot keep up; `if(condition, then, otherwise)` keeps them",
+        ));
     }
     if report.effort.ties_open {
         found.push(Finding::warning(

@@ -41,7 +41,10 @@ fn quantity(application: &Application, metric: &Metric, text: &str) -> Result<f6
         let unit = metric.unit.map_or(String::new(), |u| format!(" or `{}=120 {u}`", metric.name));
         format!("write `{}=120`{unit}", metric.name)
     };
-    let quantity = parse_named_quantity(text).map_err(|message| (message, example()))?;
+    // A rate may be written without its 1, and then without a space: `260/s`.
+    let rate = text.split_once('/').filter(|(number, _)| number.trim().parse::<f64>().is_ok());
+    let rate = rate.map(|(number, per)| format!("{number} 1/{per}"));
+    let quantity = parse_named_quantity(rate.as_deref().unwrap_or(text)).map_err(|message| (message, example()))?;
     let Some(named) = quantity.unit else { return Ok(quantity.value) };
     let Some(unit) = metric.unit else {
         let help = "write the bare number, or declare the `unit` of the metric in the model".to_owned();

@@ -5,6 +5,7 @@ use cardinal_models::diagnostic::{Severity, Source};
 use cardinal_models::span::Span;
 use serde_json::{Value, json};
 
+use super::style::{BOLD, paint};
 use crate::failure::Finding;
 
 /// Lines that are longer are not shown: minified JSON says nothing to people.
@@ -32,11 +33,14 @@ fn text(finding: &Finding) -> String {
         Severity::Warning => Level::WARNING,
     };
     let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()));
-    if let Some(source) = &finding.source {
-        group = place(group, source, diagnostic.span);
-        if diagnostic.span.is_none() && !diagnostic.path.is_empty() {
-            group = group.element(Level::NOTE.message(clean(&format!("at {}", diagnostic.path))));
-        }
+    let Some(source) = &finding.source else {
+        let title = Renderer::styled().render(&[group]);
+        let help = diagnostic.help.as_ref().map(|help| format!("\n  {} {}", paint(BOLD, "help:"), clean(help)));
+        return title + &help.unwrap_or_default();
+    };
+    group = place(group, source, diagnostic.span);
+    if diagnostic.span.is_none() && !diagnostic.path.is_empty() {
+        group = group.element(Level::NOTE.message(clean(&format!("at {}", diagnostic.path))));
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(clean(help)));
@@ -46,6 +50,12 @@ fn text(finding: &Finding) -> String {
 
 fn place<'a>(group: Group<'a>, source: &'a Source, span: Span) -> Group<'a> {
     let text = source.text.as_str();
+    // The end of its last line is no part of what is shown.
+    let span = if span.is_none() {
+        span
+    } else {
+        Span { end: span.start.saturating_add(length(source.slice(span).trim_end())), ..span }
+    };
     let Some(window) = window(text, span) else {
         let origin = Origin::path(source.name.as_str());
         if span.is_none() {
@@ -64,6 +74,10 @@ fn place<'a>(group: Group<'a>, source: &'a Source, span: Span) -> Group<'a> {
     let (line, _) = source.line_column(u32::try_from(window.start).unwrap_or(u32::MAX));
     let snippet = Snippet::source(shown).path(source.name.as_str()).line_start(line);
     group.element(snippet.annotation(AnnotationKind::Primary.span(start..end)))
+}
+
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
 /// The whole lines of a place; `None` without a place or when they are too long to be shown.
@@ -86,6 +100,10 @@ fn window(text: &str, span: Span) -> Option<std::ops::Range<usize>> {
             break;
         }
         to += 1;
+    }
+    // The end of a line as Windows writes it is no part of the line.
+    if to > from && text[..to].ends_with('\r') {
+        to -= 1;
     }
     let shown = &text[from..to];
     (shown.lines().all(|line| line.len() <= LINE_BYTES_MAX)).then_some(from..to)

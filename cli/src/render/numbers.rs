@@ -23,10 +23,16 @@ fn trim(text: &str) -> String {
     exponent.map_or_else(|| digits.to_owned(), |e| format!("{digits}e{e}"))
 }
 
-/// Money per hour with four decimals, more where a price needs them.
+/// Money per hour with four decimals, more where it needs them.
 pub fn price(x: f64) -> String {
-    let rounded = format!("{x:.4}");
-    if (x - rounded.parse().unwrap_or(x)).abs() < 5e-8 { rounded } else { format!("{x:.6}") }
+    let decimals = decimals([x]);
+    format!("{x:.decimals$}")
+}
+
+/// With how many decimals all of these amounts of money can be shown.
+pub fn decimals(amounts: impl IntoIterator<Item = f64>) -> usize {
+    let needs_more = |x: f64| (x - format!("{x:.4}").parse().unwrap_or(x)).abs() >= 5e-8;
+    if amounts.into_iter().any(needs_more) { 6 } else { 4 }
 }
 
 /// `10^log`: `12`, `1500`, `1.5e9`.
@@ -45,7 +51,9 @@ pub fn power_of_ten(log: f64) -> String {
 
 /// A time in a fitting unit.
 pub fn milliseconds(ms: f64) -> String {
-    if ms < 1000.0 {
+    if ms < 0.05 {
+        "under 0.1 ms".to_owned()
+    } else if ms < 1000.0 {
         let decimals = if ms < 10.0 { 1 } else { 0 };
         format!("{ms:.decimals$} ms")
     } else {
@@ -74,7 +82,7 @@ mod tests {
         assert_eq!(shown, ["0", "1", "0.333333", "123457", "1e15", "-2.5e-7", "100"]);
         assert_eq!([0.0104, 0.5, 0.000_123_4].map(price), ["0.0104", "0.5000", "0.000123"]);
         assert_eq!([0.0, 2.0, 9.1761, 9.999_99].map(power_of_ten), ["1", "100", "1.5e9", "1e10"]);
-        assert_eq!([1.26, 34.2, 2500.0].map(milliseconds), ["1.3 ms", "34 ms", "2.5 s"]);
+        assert_eq!([0.01, 1.26, 34.2, 2500.0].map(milliseconds), ["under 0.1 ms", "1.3 ms", "34 ms", "2.5 s"]);
         assert_eq!([0.008, 0.0, 1e-6].map(percent), ["0.8 %", "0.0 %", "1e-4 %"]);
     }
 }

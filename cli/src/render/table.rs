@@ -5,7 +5,7 @@ use std::fmt::Write;
 use indexmap::IndexMap;
 
 use super::diagnostics::clean;
-use super::numbers::{HOURS_PER_MONTH, count, milliseconds, number, percent, power_of_ten, price};
+use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table};
 use super::{conflict, why};
 use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
@@ -83,7 +83,9 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
 /// How far the answer is proven, in what time, over how many combinations.
 fn proof(answer: &Answer, ended_by: EndedBy) -> String {
     let time = milliseconds(answer.timing_ms.proof());
-    let mut over = format!("over {} combinations", power_of_ten(answer.proof.combinations_log10));
+    let combinations = power_of_ten(answer.proof.combinations_log10);
+    let plural = if combinations == "1" { "" } else { "s" };
+    let mut over = format!("over {combinations} combination{plural}");
     if answer.proof.patterns > 0 {
         over.push_str(&format!(" and {} node patterns", answer.proof.patterns));
     }
@@ -129,6 +131,7 @@ fn placement(out: &mut String, answer: &Answer) {
         ["Component", ">Instances", "Offer", "Machine type", "Region", ">Each/h", &format!(">Cost{}", unit(answer))];
     let mut shown = table(&headers);
     let mut last = "";
+    let decimals = decimals(rows.values().filter_map(|fleet| fleet.node).filter(|n| !n.shared).map(|n| n.price));
     for ((name, offer), fleet) in &rows {
         let Some(node) = fleet.node else { continue };
         let name_cell = if *name == last { String::new() } else { clean(name) };
@@ -141,7 +144,8 @@ fn placement(out: &mut String, answer: &Answer) {
         let (each, cost) = if node.shared {
             (String::new(), "shared".to_owned())
         } else {
-            (price(node.price), price(node.price * fleet.instances as f64))
+            let cost = node.price * fleet.instances as f64;
+            (format!("{:.decimals$}", node.price), format!("{cost:.decimals$}"))
         };
         shown.add_row(vec![
             name_cell,
@@ -171,6 +175,7 @@ fn shared_nodes(out: &mut String, answer: &Answer) {
     title(out, &format!("Shared nodes: {total}"));
     let headers = [">Nodes", "Offer", "Machine type", "Region", "Hosts", ">Each/h", &format!(">Cost{}", unit(answer))];
     let mut shown = table(&headers);
+    let decimals = decimals(shared.iter().map(|n| n.price));
     for node in shared {
         let hosts: Vec<String> = node
             .instances
@@ -183,8 +188,8 @@ fn shared_nodes(out: &mut String, answer: &Answer) {
             clean(&node.machine_type),
             clean(node.zone.as_ref().unwrap_or(&node.region)),
             hosts.join(" + "),
-            price(node.price),
-            price(node.price * f64::from(node.count)),
+            format!("{:.decimals$}", node.price),
+            format!("{:.decimals$}", node.price * f64::from(node.count)),
         ]);
     }
     out.push_str(&lines(&shown));

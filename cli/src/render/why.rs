@@ -39,7 +39,9 @@ pub fn alternatives(out: &mut String, answer: &Answer) {
 fn compared(answer: &Answer, utility: Option<f64>, cost: Option<f64>) -> String {
     let mut parts = Vec::new();
     let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0);
-    if let (Some(with), Some(chosen)) = (utility, answer.utility) {
+    // Where the cost is the utility it is not said twice.
+    let is_cost = matches!((utility, cost), (Some(utility), Some(cost)) if same(utility, cost));
+    if let (Some(with), Some(chosen)) = (utility.filter(|_| !is_cost), answer.utility) {
         let equal = same(with, chosen);
         parts.push(if equal { "equal utility".to_owned() } else { format!("utility {}", number(with)) });
     }
