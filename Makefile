@@ -29,7 +29,7 @@ lint: setup
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps --quiet
 
-bench: setup
+bench: build
 	$(CARGO) bench --locked -p cardinal-benches
 
 peers:

@@ -17,6 +17,7 @@ fn main() -> Result<(), String> {
     let (time, outcome) = median(15, || solve(&snapshot(&smartwe, &small), &Settings::default()));
     let outcome = outcome.map_err(|e| e.to_string())?;
     println!("| solve SmartWe over it ({}) | {} | {} |", outcome.status.as_str(), small.len(), ms(time));
+    whole_process()?;
     let Some(corpus) = corpus() else {
         println!("\nthe corpus is not there: the rest is skipped");
         return Ok(());
@@ -52,5 +53,20 @@ fn main() -> Result<(), String> {
         let outcome = outcome.map_err(|e| e.to_string())?;
         println!("| {n} | {} | {} |", outcome.solution.map_or(f64::NAN, |s| s.cost.units()), ms(time));
     }
+    Ok(())
+}
+
+/// The command as a user runs it: start, read, solve, explain, print.
+fn whole_process() -> Result<(), String> {
+    let here = std::env::current_exe().map_err(|e| e.to_string())?;
+    let Some(binary) = here.ancestors().nth(2).map(|d| d.join("cardinal")).filter(|b| b.exists()) else {
+        println!("| the whole process on SmartWe: build the binary first (`make build`) | | |");
+        return Ok(());
+    };
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/smartwe.yaml");
+    let run = || std::process::Command::new(&binary).args(["solve", model]).output();
+    let (time, output) = median(15, run);
+    let succeeded = output.map_err(|e| e.to_string())?.status.success();
+    println!("| the whole process `cardinal solve examples/smartwe.yaml` (success: {succeeded}) | 817 | {} |", ms(time));
     Ok(())
 }
