@@ -71,29 +71,45 @@ fn a_label_is_a_text_or_a_number_as_the_formula_wants_it() {
 
 #[test]
 fn a_constant_without_a_value_is_told() {
-    let world = of("components: {web: {cardinality: 1}}\nconstraints: {c: '1 / (load - load) > 0'}\nmetrics: {load: {default: 1}}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}}\nconstraints: {c: '1 / (load - load) > 0'}\nmetrics: {load: {default: 1}}",
+        two(),
+    );
     assert_eq!(agree(&world), Verdict::Infeasible);
-    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    utility: {maximize: 'sqrt(0 - load) + web.cores'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores'}",
+        two(),
+    );
     assert!(matches!(agree(&world), Verdict::Undefined(_)));
-    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    utility: {maximize: 'sqrt(0 - load) + web.cores * db.cores'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores * db.cores'}",
+        two(),
+    );
     assert!(matches!(agree(&world), Verdict::Undefined(_)));
 }
 
 #[test]
 fn an_slo_that_looks_at_the_placement_holds_as_a_whole() {
-    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    slo: {goal: 'load <= 0.5 and web.cores >= 8'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5 and web.cores >= 8'}",
+        two(),
+    );
     assert_eq!(agree(&world), Verdict::Infeasible);
-    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    slo: {goal: 'load <= 0.5'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5'}",
+        two(),
+    );
     assert_eq!(best_of(&world).utility, 0.1);
 }
 
 #[test]
 fn an_aggregate_may_look_at_another_component() {
-    let offers = || vec![plain_offer("small", 2, 4, 0.1), Offer { region: "us".into(), ..plain_offer("far", 4, 4, 0.3) }];
+    let offers =
+        || vec![plain_offer("small", 2, 4, 0.1), Offer { region: "us".into(), ..plain_offer("far", 4, 4, 0.3) }];
     let with = |rest: &str| {
         let components = "components:\n  web: {cardinality: 1..2}\n  db: {cardinality: 1..3, fleet: mixed}\n  api: {cardinality: 1..2}\n";
         of(&format!("{components}{rest}"), offers())
@@ -111,6 +127,7 @@ fn the_left_side_of_or_has_a_value_even_where_the_right_holds() {
     assert_eq!(best_of(&world).utility, 0.2);
     let world = of(&format!("{components}constraints: {{c: 'max(db.cardinality, 1 / web.cardinality) >= 2'}}"), two());
     best_of(&world);
-    let world = of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
+    let world =
+        of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
     best_of(&world);
 }

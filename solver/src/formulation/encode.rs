@@ -41,7 +41,6 @@ impl Point for OfferPoint<'_> {
     }
 }
 
-
 /// The opposite of a truth value, with the negation moved inwards.
 pub(super) fn negated(term: &Term) -> Term {
     let flip = |op: BinaryOp, a: &Term, b: &Term| binary(op, a.clone(), b.clone());

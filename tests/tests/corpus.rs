@@ -112,3 +112,20 @@ fn two_component_application() {
     assert_eq!(solution.cost, cost);
     assert!((solution.utility - 1.0 / (1.0 + cost.units())).abs() < 1e-12);
 }
+
+#[test]
+fn sage_every_instance() {
+    let corpus = corpus_or_skip!();
+    let published = std::fs::read_to_string(corpus.join("sage/published.csv")).unwrap();
+    let mut solved = 0;
+    for line in published.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let model = application(&corpus.join(format!("sage/apps/{}.json", fields[0]))).unwrap();
+        let offers = catalog(&[corpus.join(format!("sage/offers/offers_{}.json", fields[1]))]).unwrap();
+        let solution = optimum(&snapshot(&model, &offers));
+        assert_eq!(solution.cost.units(), fields[2].parse::<f64>().unwrap(), "{line}");
+        assert_eq!(solution.gap, 0.0);
+        solved += 1;
+    }
+    assert_eq!(solved, 52);
+}
