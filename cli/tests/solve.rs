@@ -148,7 +148,7 @@ fn a_component_without_offers_is_told_by_requirement() {
 
 #[test]
 fn a_limit_that_is_too_short_has_a_status_of_its_own() {
-    let answer = run("solve shop.yaml --catalog offers.csv --time-limit 1ns --output json").expect(4).json();
+    let answer = run("solve long.yaml --catalog offers.csv --time-limit 1ns --output json").expect(4).json();
     assert!(answer["status"] == "unknown" || answer["status"] == "feasible", "{answer}");
 }
 

@@ -185,6 +185,8 @@ impl<'a> Binder<'a> {
                 let filter = filter.as_ref().map(|f| self.bind(f)).transpose()?;
                 self.fleet(*aggregate, *component, body, filter)
             }
+            // While nothing runs the fallback stands for it, and that may speak of what is planned.
+            ExprKind::Current(_, Some(fallback)) if self.snapshot.current.is_none() => self.bind(fallback)?,
             ExprKind::Candidates { .. } | ExprKind::Current(..) => self.constant(expr)?,
         })
     }

@@ -45,6 +45,15 @@ fn an_extreme_of_a_constant_and_a_number_is_compared() {
     assert_eq!(agree(&world), Verdict::Infeasible);
 }
 
+#[test]
+fn while_nothing_runs_the_fallback_of_current_may_speak_of_what_is_planned() {
+    let web = "components:\n  web: {cardinality: 1..4}\n";
+    let world = of(&format!("{web}constraints: {{c: 'current(web.cardinality, web.cardinality) >= 3'}}"), two());
+    assert!((best_of(&world).utility - 0.3).abs() < 1e-9);
+    let world = of(&format!("{web}utility: {{minimize: 'current(web.price, web.price) - web.cardinality'}}"), two());
+    assert!((best_of(&world).utility - (0.1 - 4.0)).abs() < 1e-9);
+}
+
 fn labelled(id: &str, price: f64, labels: &[(&str, LabelValue)]) -> Offer {
     let labels = labels.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
     Offer { labels: Arc::new(labels), ..plain_offer(id, 2, 4, price) }

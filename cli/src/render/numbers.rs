@@ -23,7 +23,7 @@ fn trim(text: &str) -> String {
     exponent.map_or_else(|| digits.to_owned(), |e| format!("{digits}e{e}"))
 }
 
-/// Money per hour with four decimals, more where it needs them.
+/// Money per hour with two decimals, more where it needs them.
 pub fn price(x: f64) -> String {
     let decimals = decimals([x]);
     format!("{x:.decimals$}")
@@ -31,8 +31,9 @@ pub fn price(x: f64) -> String {
 
 /// With how many decimals all of these amounts of money can be shown.
 pub fn decimals(amounts: impl IntoIterator<Item = f64>) -> usize {
-    let needs_more = |x: f64| (x - format!("{x:.4}").parse().unwrap_or(x)).abs() >= 5e-8;
-    if amounts.into_iter().any(needs_more) { 6 } else { 4 }
+    let is_exact = |x: f64, decimals: usize| (x - format!("{x:.decimals$}").parse().unwrap_or(x)).abs() < 5e-8;
+    let needed = |x: f64| [2, 4].into_iter().find(|decimals| is_exact(x, *decimals)).unwrap_or(6);
+    amounts.into_iter().map(needed).max().unwrap_or(2)
 }
 
 /// `10^log`: `12`, `1500`, `1.5e9`.
@@ -80,7 +81,7 @@ mod tests {
     fn numbers_are_short() {
         let shown: Vec<String> = [0.0, 1.0, 1.0 / 3.0, 123_456.789, 1e15, -2.5e-7, 100.0].map(number).into();
         assert_eq!(shown, ["0", "1", "0.333333", "123457", "1e15", "-2.5e-7", "100"]);
-        assert_eq!([0.0104, 0.5, 0.000_123_4].map(price), ["0.0104", "0.5000", "0.000123"]);
+        assert_eq!([0.0104, 0.5, 0.000_123_4].map(price), ["0.0104", "0.50", "0.000123"]);
         assert_eq!([0.0, 2.0, 9.1761, 9.999_99].map(power_of_ten), ["1", "100", "1.5e9", "1e10"]);
         assert_eq!([0.01, 1.26, 34.2, 2500.0].map(milliseconds), ["under 0.1 ms", "1.3 ms", "34 ms", "2.5 s"]);
         assert_eq!([0.008, 0.0, 1e-6].map(percent), ["0.8 %", "0.0 %", "1e-4 %"]);

@@ -35,6 +35,18 @@ pub fn table(columns: &[&str]) -> Table {
     table
 }
 
+/// A table of these rows without the columns in which no row says anything.
+pub fn table_of(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
+    let says = |index: usize| rows.iter().any(|row| row.get(index).is_some_and(|cell| !cell.is_empty()));
+    let kept: Vec<usize> = (0..columns.len()).filter(|index| says(*index)).collect();
+    let headers: Vec<&str> = kept.iter().map(|index| columns[*index]).collect();
+    let mut shown = table(&headers);
+    for row in &rows {
+        shown.add_row(kept.iter().map(|index| row.get(*index).map_or("", String::as_str)));
+    }
+    shown
+}
+
 /// The lines of a table, the first dimmed as a header, each indented.
 pub fn lines(table: &Table) -> String {
     let mut out = String::new();

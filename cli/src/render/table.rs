@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::diagnostics::clean;
 use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
-use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table};
+use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table, table_of};
 use super::{conflict, why};
 use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
 
@@ -129,7 +129,7 @@ fn placement(out: &mut String, answer: &Answer) {
     }
     let headers =
         ["Component", ">Instances", "Offer", "Machine type", "Region", ">Each/h", &format!(">Cost{}", unit(answer))];
-    let mut shown = table(&headers);
+    let mut shown = Vec::new();
     let mut last = "";
     let decimals = decimals(rows.values().filter_map(|fleet| fleet.node).filter(|n| !n.shared).map(|n| n.price));
     for ((name, offer), fleet) in &rows {
@@ -147,11 +147,11 @@ fn placement(out: &mut String, answer: &Answer) {
             let cost = node.price * fleet.instances as f64;
             (format!("{:.decimals$}", node.price), format!("{cost:.decimals$}"))
         };
-        shown.add_row(vec![
+        shown.push(vec![
             name_cell,
             fleet.instances.to_string(),
             clean(offer),
-            clean(&node.machine_type),
+            machine_type(node),
             clean(&region),
             each,
             cost,
@@ -159,11 +159,16 @@ fn placement(out: &mut String, answer: &Answer) {
     }
     for (name, component) in &answer.components {
         if component.cardinality == 0 {
-            shown.add_row([clean(name), "0".to_owned()]);
+            shown.push(vec![clean(name), "0".to_owned()]);
         }
     }
     out.push('\n');
-    out.push_str(&lines(&shown));
+    out.push_str(&lines(&table_of(&headers, shown)));
+}
+
+/// The machine type, unless the offer says it already.
+fn machine_type(node: &NodeAnswer) -> String {
+    if node.machine_type == node.offer { String::new() } else { clean(&node.machine_type) }
 }
 
 fn shared_nodes(out: &mut String, answer: &Answer) {
@@ -174,7 +179,7 @@ fn shared_nodes(out: &mut String, answer: &Answer) {
     let total: u64 = shared.iter().map(|n| u64::from(n.count)).sum();
     title(out, &format!("Shared nodes: {total}"));
     let headers = [">Nodes", "Offer", "Machine type", "Region", "Hosts", ">Each/h", &format!(">Cost{}", unit(answer))];
-    let mut shown = table(&headers);
+    let mut shown = Vec::new();
     let decimals = decimals(shared.iter().map(|n| n.price));
     for node in shared {
         let hosts: Vec<String> = node
@@ -182,17 +187,17 @@ fn shared_nodes(out: &mut String, answer: &Answer) {
             .iter()
             .map(|(name, n)| if *n == 1 { clean(name) } else { format!("{n} {}", clean(name)) })
             .collect();
-        shown.add_row(vec![
+        shown.push(vec![
             node.count.to_string(),
             clean(&node.offer),
-            clean(&node.machine_type),
+            machine_type(node),
             clean(node.zone.as_ref().unwrap_or(&node.region)),
             hosts.join(" + "),
             format!("{:.decimals$}", node.price),
             format!("{:.decimals$}", node.price * f64::from(node.count)),
         ]);
     }
-    out.push_str(&lines(&shown));
+    out.push_str(&lines(&table_of(&headers, shown)));
 }
 
 fn comparison(out: &mut String, answer: &Answer, current: &CurrentAnswer) {
