@@ -81,7 +81,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(tree) = parse(text, &|word| world.scope.has_name(word)) {
         let shown = tree.to_string();
         let again = parse(&shown, &|word| world.scope.has_name(word));
-        assert!(again.is_ok(), "what is shown of {text:?} is not read: {shown:?}");
+        assert_eq!(again.as_ref(), Ok(&tree), "{text:?} is shown as {shown:?}");
     }
     for expected in [Expected::Number, Expected::Bool] {
         match compile(text, whole, &world.scope, expected) {
