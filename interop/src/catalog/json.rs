@@ -81,7 +81,7 @@ pub(super) fn place(source: &Source, raw: &RawValue) -> Span {
 
 fn refusal(text: &str, place: Span, error: &serde_json::Error) -> Diagnostic {
     let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    let at = (line_start + error.column().saturating_sub(1)).min(text.len());
+    let at = Span::of_character(text, line_start + error.column().saturating_sub(1)).start as usize;
     let span = if place.is_none() { place } else { Span::new(place.start as usize + at, place.start as usize + at) };
     // The library ends its messages with a line and column that count from the slice.
     let message = error.to_string();
