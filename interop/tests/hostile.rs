@@ -172,6 +172,26 @@ fn a_finding_in_json_marks_a_whole_character() {
     }
 }
 
+#[test]
+fn every_finding_marks_whole_characters() {
+    let marked = |text: &str| -> String {
+        let source = Source::new("x", text);
+        let findings = import_model(&source, Some(Format::CamelXmi)).unwrap_err();
+        let span = findings.0[0].span;
+        assert!(source.text.get(span.start as usize..span.end as usize).is_some(), "{text:?}: {findings:?}");
+        source.slice(span).to_owned()
+    };
+    assert_eq!(marked("<core:CamelModel a=ï/>"), "ï");
+    assert_eq!(marked("<!é日本><core:CamelModel/>"), "<!");
+    assert_eq!(marked("<é:x xmlns:é='y'/>"), "<é:x");
+    // Before the first character of JSON there may be a byte order mark.
+    for (text, format) in [("\u{feff}[]", CatalogFormat::Sage), ("\u{feff}{}", CatalogFormat::NodeCandidates)] {
+        let source = Source::new("x", text);
+        let findings = read_catalog(&source, Some(format)).unwrap_err();
+        assert_eq!(source.slice(findings.0[0].span), &text[3..4], "{findings:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

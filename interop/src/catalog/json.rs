@@ -64,6 +64,12 @@ pub(super) fn outermost<'a, T: Deserialize<'a>>(source: &'a Source) -> Result<T,
     serde_json::from_str(text).map_err(|e| refusal(text, place, &e))
 }
 
+/// The first character of a source, a byte order mark aside: where the outermost array or object begins.
+pub(super) fn start(source: &Source) -> Span {
+    let text = source.text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    Span::of_character(&source.text, source.text.len() - text.len())
+}
+
 /// Decodes one slice of a source.
 pub(super) fn decode<'a, T: Deserialize<'a>>(source: &Source, raw: &'a RawValue) -> Result<T, Diagnostic> {
     serde_json::from_str(raw.get()).map_err(|e| refusal(raw.get(), place(source, raw), &e))
