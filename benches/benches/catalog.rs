@@ -67,6 +67,9 @@ fn whole_process() -> Result<(), String> {
     let run = || std::process::Command::new(&binary).args(["solve", model]).output();
     let (time, output) = median(15, run);
     let succeeded = output.map_err(|e| e.to_string())?.status.success();
-    println!("| the whole process `cardinal solve examples/smartwe.yaml` (success: {succeeded}) | 817 | {} |", ms(time));
+    println!(
+        "| the whole process `cardinal solve examples/smartwe.yaml` (success: {succeeded}) | 817 | {} |",
+        ms(time)
+    );
     Ok(())
 }

@@ -11,7 +11,7 @@ use cardinal_models::formula::function::Function;
 
 use crate::bound::{Part, parts_of};
 use crate::range::{Leaves, range};
-use crate::term::{Term, binary};
+use crate::term::{Term, binary, fold};
 
 /// One step from the inner sum back to the objective.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +94,9 @@ pub fn take_apart(application: &Application, objective: &Term, leaves: &impl Lea
             None => break,
         }
     }
-    if let Some(logarithms) = as_logarithms(application, &term, leaves) {
+    if !is_table(application, &term)
+        && let Some(logarithms) = as_logarithms(application, &term, leaves)
+    {
         result.outer.push(Outer::Call(Function::Exp));
         term = logarithms;
     }
@@ -183,8 +185,8 @@ fn as_logarithms(application: &Application, term: &Term, leaves: &impl Leaves) -
     factors
         .into_iter()
         .map(|(factor, inverse)| {
-            let logarithm = Term::Call(Function::Ln, vec![factor]);
-            if inverse { Term::Negate(Box::new(logarithm)) } else { logarithm }
+            let logarithm = fold(Term::Call(Function::Ln, vec![factor]));
+            if inverse { fold(Term::Negate(Box::new(logarithm))) } else { logarithm }
         })
         .reduce(|a, b| binary(BinaryOp::Add, a, b))
 }

@@ -4,7 +4,7 @@
 //! removes the symmetry that defeats assignment models. (The set-covering view of Gilmore and Gomory, A linear
 //! programming approach to the cutting-stock problem, Operations Research 9, 1961.)
 
-use cardinal_models::application::{Application, ComponentId, Demand, Structure};
+use cardinal_models::application::{Application, ComponentId, Demand, Quota, Structure};
 use cardinal_models::catalog::{Catalog, OfferIndex};
 use cardinal_models::document::{Hosting, SpreadBy};
 use cardinal_models::offer::Offer;
@@ -306,6 +306,12 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
         for quota in &application.quotas {
             key.push(if quota.matches.iter().all(|r| r.admits(offer)) { '1' } else { '0' });
         }
+        // The cheapest of a group stands for all: what else a quota or a formula counts must not differ.
+        let counts = |limit: fn(&Quota) -> bool| application.quotas.iter().any(limit);
+        let cores = counts(|q| q.cores.is_some()).then_some(offer.cores.0);
+        let memory = counts(|q| q.memory.is_some()).then_some(offer.memory.0);
+        let price = (!space.pool_price_falls).then_some(offer.price.nanos());
+        key.push_str(&format!("{cores:?}{memory:?}{price:?}"));
         for spread in shared.iter().flat_map(|c| &application[*c].spread) {
             key.push('\u{2}');
             key.push_str(&place_of(spread.by, offer));

@@ -270,7 +270,9 @@ impl<'f, 'a> Stages<'f, 'a> {
     /// Adds the row that holds an objective at the value that it has.
     fn hold(&mut self, scaled: &Scaled, values: &[f64]) {
         let reached = scaled.objective.value(values);
-        let slack = if scaled.whole { 0.25 } else { 1e-9 * reached.abs().max(1.0) };
+        // The largest coefficient is 1e4. A slack that leaves a column less room than the engine's tolerance of 1e-9
+        // makes its presolve answer "optimal" wrongly.
+        let slack = if scaled.whole { 0.25 } else { 1e-9 * reached.abs() + 2e-5 };
         self.formulation.row(scaled.objective.clone(), f64::NEG_INFINITY, reached + slack);
     }
 

@@ -256,15 +256,29 @@ impl Trend {
     }
 }
 
-/// What grows: an attribute of the offer of a component, or its price, which also moves the cost.
+/// What grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mover {
-    /// The component.
-    pub component: ComponentId,
-    /// The attribute.
-    pub slot: Slot,
-    /// True when the attribute is the price.
-    pub is_price: bool,
+pub enum Mover {
+    /// An attribute of the offer of a component.
+    Attribute(ComponentId, Slot),
+    /// The price of the offer of a component, with its slot when a formula looks at it; it also moves the cost.
+    Price(ComponentId, Option<Slot>),
+    /// The price of shared nodes.
+    PoolPrice,
+}
+
+impl Mover {
+    fn moves_attribute(self, component: ComponentId, slot: Slot) -> bool {
+        self == Mover::Attribute(component, slot) || self == Mover::Price(component, Some(slot))
+    }
+
+    fn moves_cost(self, of: Option<ComponentId>) -> bool {
+        match (self, of) {
+            (Mover::Price(component, _), Some(of)) => component == of,
+            (Mover::PoolPrice, None) => true,
+            _ => false,
+        }
+    }
 }
 
 /// How a term moves with an attribute. A term that may be undefined where the attribute acts has an unknown trend:
@@ -274,12 +288,10 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
     let moved = match term {
         Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => return Trend::Constant,
         Term::Attribute(c, slot) => {
-            let moves = *c == mover.component && *slot == mover.slot;
-            return if moves { Trend::Rising } else { Trend::Constant };
+            return if mover.moves_attribute(*c, *slot) { Trend::Rising } else { Trend::Constant };
         }
         Term::Cost(c) => {
-            let moves = mover.is_price && *c == Some(mover.component);
-            return if moves { Trend::Rising } else { Trend::Constant };
+            return if mover.moves_cost(*c) { Trend::Rising } else { Trend::Constant };
         }
         Term::Fleet(fleet) => {
             if fleet.filter.as_ref().is_some_and(|f| of(f) != Trend::Constant) {
@@ -357,9 +369,12 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
     if moved != Trend::Constant && !range(term, leaves).defined { Trend::Unknown } else { moved }
 }
 
-/// The range of an aggregate over between `low` and `high` nodes whose values lie in `body`.
-pub fn fleet_range(aggregate: Aggregate, body: Range, filtered: bool, low: f64, high: f64) -> Range {
-    match aggregate {
+/// The range of an aggregate over between `low` and `high` nodes whose values lie in `body`, of those that satisfy the
+/// filter.
+pub fn fleet_range(aggregate: Aggregate, body: Range, filter: Option<Range>, low: f64, high: f64) -> Range {
+    let filtered = filter.is_some();
+    let told = filter.is_none_or(|f| f.defined);
+    let range = match aggregate {
         Aggregate::Sum => {
             let least = if filtered { 0.0 } else { low };
             let ends = multiply(body, Range::new(least, high));
@@ -367,5 +382,6 @@ pub fn fleet_range(aggregate: Aggregate, body: Range, filtered: bool, low: f64, 
         }
         Aggregate::Count => Range::new(if filtered { 0.0 } else { low }, high),
         _ => Range { defined: body.defined && !filtered && low > 0.0, ..body },
-    }
+    };
+    Range { defined: range.defined && told, ..range }
 }

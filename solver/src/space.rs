@@ -38,6 +38,8 @@ pub struct Space {
     pub pool: Choices,
     /// Which shared components may run on each offer of the pool, by offer and component.
     pub pool_admits: Vec<Vec<bool>>,
+    /// True when a cheaper shared node is never worse, all else equal.
+    pub pool_price_falls: bool,
     /// The ranges of leaves over everything admissible.
     pub ranges: LeafRanges,
 }
@@ -67,7 +69,8 @@ impl Leaves for LeafRanges {
             Term::Fleet(fleet) => {
                 let n = self.cardinality[fleet.component.index()];
                 let body = range::range(&fleet.body, self);
-                range::fleet_range(fleet.aggregate, body, fleet.filter.is_some(), n.low, n.high)
+                let filter = fleet.filter.as_ref().map(|f| range::range(f, self));
+                range::fleet_range(fleet.aggregate, body, filter, n.low, n.high)
             }
             _ => Range::UNKNOWN,
         }
@@ -88,6 +91,7 @@ pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
     let visible = visible_slots(application, bound);
     let ranges = leaf_ranges(snapshot, bound, &all, &visible);
     let current = offers_in_use(snapshot);
+    let reducer = Reducer { snapshot, bound, ranges: &ranges, current: &current };
     let dedicated = application
         .components
         .iter()
@@ -97,14 +101,14 @@ pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
             Hosting::Dedicated => {
                 let id = ComponentId(i as u32);
                 let mut choices = Choices { offers: all[i].clone(), admissible: all[i].len(), ..Choices::default() };
-                let reducer = Reducer { snapshot, bound, ranges: &ranges, current: &current };
                 reducer.reduce_dedicated(id, component, &visible[i], &mut choices);
                 choices
             }
         })
         .collect();
-    let (pool, pool_admits) = reduce_pool(snapshot, &all, &current);
-    Space { dedicated, pool, pool_admits, ranges }
+    let pool_price_falls = reducer.wanted(Mover::PoolPrice).and(Trend::Falling) == Trend::Falling;
+    let (pool, pool_admits) = reduce_pool(snapshot, &all, &current, pool_price_falls);
+    Space { dedicated, pool, pool_admits, pool_price_falls, ranges }
 }
 
 /// The attributes of each component that any formula looks at.
@@ -292,8 +296,7 @@ impl Reducer<'_> {
     fn reduce_dedicated(&self, id: ComponentId, component: &Component, visible: &[Slot], choices: &mut Choices) {
         let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
-        let price_mover = Mover { component: id, slot: price_slot.unwrap_or(Slot(u32::MAX)), is_price: true };
-        let price = self.wanted(price_mover).and(Trend::Falling);
+        let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
         let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
         let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
         let trends: Vec<(Slot, Trend)> = visible
@@ -301,7 +304,7 @@ impl Reducer<'_> {
             .filter(|s| Some(**s) != price_slot)
             .map(|s| {
                 let attribute = self.bound.slots.attribute(*s);
-                let wanted = self.wanted(Mover { component: id, slot: *s, is_price: false });
+                let wanted = self.wanted(Mover::Attribute(id, *s));
                 let limited = (limits_cores && *attribute == Attribute::Cores)
                     || (limits_memory && *attribute == Attribute::Memory);
                 (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
@@ -351,11 +354,12 @@ impl Reducer<'_> {
 }
 
 /// The offers of the shared pool: an offer is dropped when another at most as dear has room for at least as much and
-/// admits every component that it admits.
+/// admits every component that it admits. Where dear may be better, only offers of one price compare.
 fn reduce_pool(
     snapshot: &Snapshot,
     all: &[Vec<OfferIndex>],
     current: &FxHashSet<OfferIndex>,
+    price_falls: bool,
 ) -> (Choices, Vec<Vec<bool>>) {
     let (application, catalog) = (&snapshot.application, &snapshot.catalog);
     let shared: Vec<usize> =
@@ -375,7 +379,11 @@ fn reduce_pool(
         key.clear();
         vector.clear();
         quota_mask(&application.quotas, o, &mut key);
-        vector.push(o.price.units());
+        if price_falls {
+            vector.push(o.price.units())
+        } else {
+            key.push(o.price.nanos() as u64)
+        }
         let mut resource = |value: f64, limited: bool| {
             if limited { key.push(value.to_bits()) } else { vector.push(-value) }
         };

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use cardinal_models::application::ComponentId;
-use cardinal_models::evaluate::{EvaluationError, Evaluator, Value};
+use cardinal_models::evaluate::{EvaluationError, EvaluationErrorKind, Evaluator, Value};
 use cardinal_models::formula::expr::{Aggregate, BinaryOp, Expr, ExprKind, Type};
 use cardinal_models::formula::function::Function;
 use cardinal_models::offer::{Attribute, AttributeValue, Offer};
@@ -136,12 +136,14 @@ pub struct Binder<'a> {
     pub slots: Slots,
     /// The texts that were met.
     pub interner: Interner,
+    /// How many conditions stand around what is bound: above 0, the evaluator may never look at it.
+    conditions: u32,
 }
 
 impl<'a> Binder<'a> {
     /// A binder for a snapshot.
     pub fn new(snapshot: &'a Snapshot, evaluator: &'a Evaluator<'a>) -> Self {
-        Binder { snapshot, evaluator, slots: Slots::default(), interner: Interner::default() }
+        Binder { snapshot, evaluator, slots: Slots::default(), interner: Interner::default(), conditions: 0 }
     }
 
     /// The term of a formula. An error is a missing metric value or the like: something that no placement mends.
@@ -167,13 +169,28 @@ impl<'a> Binder<'a> {
             ExprKind::NodeCount => self.over_all_nodes(Term::Nodes),
             ExprKind::Negate(x) => fold(Term::Negate(Box::new(self.bind(x)?))),
             ExprKind::Not(x) => fold(Term::Not(Box::new(self.bind(x)?))),
+            ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or | BinaryOp::Implies), a, b) => {
+                let a = self.bind(a)?;
+                match (&a, op) {
+                    (Term::Constant(x), BinaryOp::And) if *x == 0.0 => return Ok(Term::Constant(0.0)),
+                    (Term::Constant(x), BinaryOp::Or) if *x != 0.0 => return Ok(Term::Constant(1.0)),
+                    (Term::Constant(x), BinaryOp::Implies) if *x == 0.0 => return Ok(Term::Constant(1.0)),
+                    (Term::Constant(_), _) => return self.bind(b),
+                    _ => {}
+                }
+                let b = self.bind_conditional(b)?;
+                fold(binary(*op, a, b))
+            }
             ExprKind::Binary(op, a, b) => fold(binary(*op, self.bind(a)?, self.bind(b)?)),
             ExprKind::If(c, a, b) => {
                 // Only the branch that can be taken is bound: the other may need a metric that is not there.
                 match self.bind(c)? {
                     Term::Constant(c) if c != 0.0 => self.bind(a)?,
                     Term::Constant(_) => self.bind(b)?,
-                    c => Term::If(Box::new(c), Box::new(self.bind(a)?), Box::new(self.bind(b)?)),
+                    c => {
+                        let (a, b) = (self.bind_conditional(a)?, self.bind_conditional(b)?);
+                        Term::If(Box::new(c), Box::new(a), Box::new(b))
+                    }
                 }
             }
             ExprKind::Call(function, args) => {
@@ -185,18 +202,29 @@ impl<'a> Binder<'a> {
                 let filter = filter.as_ref().map(|f| self.bind(f)).transpose()?;
                 self.fleet(*aggregate, *component, body, filter)
             }
-            // While nothing runs the fallback stands for it, and that may speak of what is planned.
+            // While nothing runs the fallback is a formula over the placement like any other.
             ExprKind::Current(_, Some(fallback)) if self.snapshot.current.is_none() => self.bind(fallback)?,
             ExprKind::Candidates { .. } | ExprKind::Current(..) => self.constant(expr)?,
         })
     }
 
+    /// Binds what is looked at on some placements only.
+    fn bind_conditional(&mut self, expr: &Expr) -> Result<Term, EvaluationError> {
+        self.conditions += 1;
+        let term = self.bind(expr);
+        self.conditions -= 1;
+        term
+    }
+
     /// The value of an expression that no placement changes.
     fn constant(&self, expr: &Expr) -> Result<Term, EvaluationError> {
-        Ok(Term::Constant(match self.evaluator.evaluate(expr, &Placement::default())? {
-            Value::Number(x) => x,
-            Value::Bool(b) => f64::from(u8::from(b)),
-            Value::Text(t) => self.interner.number(&t),
+        Ok(Term::Constant(match self.evaluator.evaluate(expr, &Placement::default()) {
+            Ok(Value::Number(x)) => x,
+            Ok(Value::Bool(b)) => f64::from(u8::from(b)),
+            Ok(Value::Text(t)) => self.interner.number(&t),
+            // Measured values are asked for wherever they are missing; anything else matters where it is looked at.
+            Err(error) if self.conditions == 0 || is_input(&error.kind) => return Err(error),
+            Err(_) => return Ok(undefined()),
         }))
     }
 
@@ -243,6 +271,16 @@ impl<'a> Binder<'a> {
         }
         parts.into_iter().reduce(|a, b| binary(BinaryOp::Add, a, b)).unwrap_or(Term::Constant(0.0))
     }
+}
+
+/// A term that has no value anywhere.
+fn undefined() -> Term {
+    binary(BinaryOp::Divide, Term::Constant(1.0), Term::Constant(0.0))
+}
+
+/// True for a lack that the caller can mend by giving a value.
+fn is_input(kind: &EvaluationErrorKind) -> bool {
+    matches!(kind, EvaluationErrorKind::MissingMetric(_) | EvaluationErrorKind::NothingRunning)
 }
 
 /// An operator applied to two terms.

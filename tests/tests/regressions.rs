@@ -140,3 +140,109 @@ fn the_left_side_of_or_has_a_value_even_where_the_right_holds() {
         of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
     best_of(&world);
 }
+
+const SHARED: &str = "{cardinality: 2, hosting: shared, requires: {cores: 1, memory: 1 GiB}}";
+
+#[test]
+fn dear_shared_nodes_may_be_wanted() {
+    let with = |rest: &str| of(&format!("components:\n  web: {SHARED}\n{rest}"), two());
+    assert_eq!(best_of(&with("constraints: {c: 'total_cost >= 0.3'}")).utility, 0.3);
+    assert_eq!(best_of(&with("utility: {maximize: total_cost}")).utility, 0.6);
+}
+
+#[test]
+fn a_quota_may_ask_for_dear_small_shared_nodes() {
+    let offers = vec![plain_offer("large", 8, 16, 0.1), plain_offer("small", 2, 4, 0.3)];
+    let quota = |limit: &str| of(&format!("components:\n  web: {SHARED}\nquotas: {{q: {{{limit}}}}}"), offers.clone());
+    assert_eq!(best_of(&quota("cores: 4")).utility, 0.3);
+    assert_eq!(best_of(&quota("memory: 4 GiB")).utility, 0.3);
+}
+
+#[test]
+fn a_pool_without_offers_is_empty() {
+    let offers = vec![plain_offer("tiny", 1, 1, 0.1)];
+    let world =
+        of("components: {web: {cardinality: 0..2, hosting: shared, requires: {cores: 4, memory: 1 GiB}}}", offers);
+    assert_eq!(best_of(&world).utility, 0.0);
+}
+
+#[test]
+fn a_fallback_looks_at_the_placement() {
+    let world = of(
+        "components: {web: {cardinality: 1..3}}\nconstraints: {c: 'current(web.cardinality, web.cardinality) >= 2'}",
+        two(),
+    );
+    assert_eq!(best_of(&world).utility, 0.2);
+}
+
+#[test]
+fn a_value_that_is_not_looked_at_need_not_exist() {
+    let offers = || vec![labelled("a", 0.1, &[("speed", LabelValue::Number(1.0))]), plain_offer("b", 2, 4, 0.2)];
+    let with = |rest: &str| of(&format!("components: {{web: {{cardinality: 1..2, fleet: mixed}}}}\n{rest}"), offers());
+    assert_eq!(
+        best_of(&with("constraints: {c: 'node_count <= 5 or candidates.max(web.labels.speed) >= 3'}")).utility,
+        0.1
+    );
+    let cheap = with(
+        "constraints: {c: 'if(web.cardinality <= 1, web.cardinality >= 1, min(web.labels.speed) ^ 2 >= 1)'}\n\
+                      utility: {maximize: total_cost}",
+    );
+    assert_eq!(best_of(&cheap).utility, 0.2);
+    let some = with("constraints: {c: 'not (count(web, web.labels.speed >= 1) <= 1 and web.cardinality <= 1)'}");
+    assert_eq!(best_of(&some).utility, 0.2);
+}
+
+#[test]
+fn an_extreme_over_some_nodes_only() {
+    let with = |rest: &str| of(&format!("components: {{web: {{cardinality: 1..3, fleet: mixed}}}}\n{rest}"), two());
+    assert_eq!(best_of(&with("constraints: {c: 'min(web.cores, number(web.price) > 0.2) >= 4'}")).utility, 0.3);
+    assert_eq!(
+        best_of(&with("constraints: {c: 'max(web.cores, web.cores < 4) == 2 and sum(web.cores) >= 9'}")).utility,
+        0.4
+    );
+}
+
+#[test]
+fn the_bound_of_a_table_with_a_constant_factor() {
+    let world = of(
+        "components: {web: {cardinality: 1}, db: {cardinality: 1}}\nutility: {maximize: 'atan(web.cores) / 3'}",
+        two(),
+    );
+    best_of(&world);
+}
+
+#[test]
+fn decimals_that_meet_exactly_are_equal() {
+    let offers = vec![plain_offer("a", 4, 4, 0.4), plain_offer("b", 1, 2, 0.1)];
+    let world = of(
+        "components:\n  web: {cardinality: 1..3, hosting: shared, requires: {cores: 2, memory: 1 GiB}}\n  db: {cardinality: 1..2}\n\
+         constraints: {c: 'number(total_cost) + db.cardinality == web.cardinality'}",
+        offers,
+    );
+    agree(&world);
+    let prices = [0.4, 0.0832, 0.1];
+    let offers: Vec<Offer> = prices.iter().zip(["x", "y", "z"]).map(|(p, id)| plain_offer(id, 4, 4, *p)).collect();
+    let world = of(
+        "components:\n  web: {cardinality: 1..3, hosting: shared}\n  db: {cardinality: 1..2}\n\
+         constraints: {c: 'number(total_cost) + db.cardinality == web.cardinality'}",
+        offers,
+    );
+    best_of(&world);
+}
+
+#[test]
+fn equals_of_a_joint_table_are_ordered_by_cost() {
+    // With a slack near its tolerance the engine's presolve calls the dearer one optimal.
+    let speed = |id: &str, cores, memory, price, speed| Offer {
+        labels: labelled(id, price, &[("speed", LabelValue::Number(speed))]).labels,
+        ..plain_offer(id, cores, memory, price)
+    };
+    let offers = vec![speed("o9", 4, 8, 0.31, 1.5), speed("o0", 8, 1, 0.25, 1.0), speed("o6", 4, 8, 0.0832, 1.5)];
+    let world = of(
+        "components:\n  web: {cardinality: 2, fleet: mixed}\n  api: {cardinality: 0..2, fleet: mixed, requires: {memory: 2 GiB..8 GiB}}\n\
+         structure: {s: {exactly: 2, of: [web, api]}}\n\
+         utility: {maximize: '(max(web.labels.speed)) * (sum(api.labels.speed, api.cores >= 4) - 0.5 * (sum(api.cores)))'}",
+        offers,
+    );
+    best_of(&world);
+}

@@ -128,6 +128,9 @@ pub enum EngineError {
     /// The engine ended in a state that says nothing about the model.
     #[error("the engine ended with status {0}")]
     Failed(i32),
+    /// The engine calls a solution optimal and has no bound for it.
+    #[error("the engine calls a solution optimal without a bound")]
+    WithoutProof,
     /// The engine's solution breaks integrality, a bound or a row.
     #[error("the engine's solution breaks {what} by {by:e}")]
     WrongSolution {
@@ -149,7 +152,18 @@ pub enum Presolve {
 
 /// Runs a model from an optional starting point and checks what comes back.
 pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presolve) -> Result<Run, EngineError> {
+    if milp.columns() == 0 {
+        // HiGHS calls a model without columns empty and gives no solution, not even the empty one.
+        return Ok(Run { status: RunStatus::Optimal, values: Some(Vec::new()), bound: 0.0, nodes: 0 });
+    }
     let mut run = highs::run(milp, start, limits, presolve)?;
+    if is_unproven(&run) {
+        // Seen with a start on models whose presolve ends early: the start comes back as the optimum.
+        run = highs::run(milp, None, limits, Presolve::Off)?;
+    }
+    if is_unproven(&run) {
+        return Err(EngineError::WithoutProof);
+    }
     if let Some(values) = &mut run.values {
         round_and_check(milp, values)?;
         // A bound above the value of a checked solution is a wrong bound.
@@ -161,6 +175,11 @@ pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presol
         run.bound = run.bound.min(objective);
     }
     Ok(run)
+}
+
+/// True for an "optimal" that nothing bounds.
+fn is_unproven(run: &Run) -> bool {
+    run.status == RunStatus::Optimal && !run.bound.is_finite()
 }
 
 /// Rounds the integers of a solution and checks every bound and row.

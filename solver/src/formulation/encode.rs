@@ -105,17 +105,35 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
     None
 }
 
-/// The step between two neighbouring values of an expression over integer columns, if its coefficients show one.
-fn lattice_step(linear: &Linear, integer: &[bool]) -> Option<f64> {
-    if linear.terms.iter().any(|(c, _)| !integer[*c]) {
+/// A linear expression over integer columns in whole steps: its terms with whole coefficients without a common divisor,
+/// what one step is worth, and its constant in steps, which need not be whole.
+struct Steps {
+    terms: Vec<(usize, f64)>,
+    step: f64,
+    constant: f64,
+}
+
+/// The expression in steps, if its coefficients are decimals of a few places.
+fn in_steps(linear: &Linear, integer: &[bool]) -> Option<Steps> {
+    if linear.terms.is_empty() || linear.terms.iter().any(|(c, _)| !integer[*c]) {
         return None;
     }
-    [1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].into_iter().find(|step| {
-        linear.terms.iter().map(|(_, x)| x).chain([&linear.constant]).all(|x| {
+    let fits = |step: &f64| {
+        linear.terms.iter().all(|(_, x)| {
             let scaled = x / step;
             scaled.abs() < 1e9 && (scaled - scaled.round()).abs() < 1e-9 * scaled.abs().max(1.0)
         })
-    })
+    };
+    let step = [1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].into_iter().find(fits)?;
+    let gcd = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, |mut a, mut b| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    });
+    let step = step * gcd.max(1) as f64;
+    let terms = linear.terms.iter().map(|(c, x)| (*c, (x / step).round())).collect();
+    Some(Steps { terms, step, constant: linear.constant / step })
 }
 
 impl Formulation<'_> {
@@ -363,12 +381,14 @@ impl Formulation<'_> {
         self.require_defined(&left.undefined, under);
         left.linear.compact();
         let linear = left.linear;
+        if let Some(steps) = in_steps(&linear, &self.milp.integer) {
+            self.compare_steps(op, steps, scale, under);
+            return Ok(());
+        }
         // The tolerance of the evaluator at the size of the constant; a positive margin pulls the limit inwards.
         let slack = (TOLERANCE * 0.5 - self.margin) * scale;
         let strict = match op {
-            BinaryOp::Less | BinaryOp::Greater => {
-                lattice_step(&linear, &self.milp.integer).unwrap_or((1e-6 + self.margin) * scale)
-            }
+            BinaryOp::Less | BinaryOp::Greater => (1e-6 + self.margin) * scale,
             _ => -slack,
         };
         if matches!(op, BinaryOp::LessEqual | BinaryOp::Less | BinaryOp::Equal) {
@@ -380,6 +400,32 @@ impl Formulation<'_> {
             self.at_least(linear, if op == BinaryOp::Equal { -slack.abs() } else { strict }, under);
         }
         Ok(())
+    }
+
+    /// `steps op 0` in whole numbers, which no tolerance of the engine can blur.
+    fn compare_steps(&mut self, op: BinaryOp, steps: Steps, scale: f64, under: Option<usize>) {
+        // The tolerance of the evaluator, in steps.
+        let slack = TOLERANCE * (scale / steps.step).max(1.0);
+        let zero = -steps.constant;
+        // The whole numbers next to 0: equal to it when they are within the slack of each other.
+        let (not_below, not_above) = ((zero - slack).ceil(), (zero + slack).floor());
+        let sum = Linear { terms: steps.terms, constant: 0.0 };
+        let (least, most) = match op {
+            BinaryOp::GreaterEqual => (Some(not_below), None),
+            BinaryOp::Greater => (Some(not_above + 1.0), None),
+            BinaryOp::LessEqual => (None, Some(not_above)),
+            BinaryOp::Less => (None, Some(not_below - 1.0)),
+            _ if not_below > not_above => return self.forbid(under),
+            _ => (Some(not_below), Some(not_above)),
+        };
+        if let Some(most) = most {
+            let mut negative = Linear::default();
+            negative.add(&sum, -1.0);
+            self.at_least(negative, -most, under);
+        }
+        if let Some(least) = least {
+            self.at_least(sum, least, under);
+        }
     }
 
     /// `expression >= least`, always or when `under` is 1.

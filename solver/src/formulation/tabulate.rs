@@ -64,8 +64,8 @@ fn key(x: f64) -> u64 {
     if x.is_nan() {
         return f64::NAN.to_bits();
     }
-    if x == 0.0 {
-        return 0;
+    if x == 0.0 || x.is_infinite() {
+        return (x + 0.0).to_bits();
     }
     let scale = 10f64.powi(9 - x.abs().log10().ceil() as i32);
     (x * scale).round().to_bits() ^ (scale.to_bits().rotate_left(17))
@@ -154,7 +154,9 @@ impl Formulation<'_> {
                 }
                 continue;
             }
-            let column = self.milp.add_column(0.0, 1.0, false);
+            // Whole by what it is tied to; said so all the same, because it keeps presolve from tightening it to a
+            // sliver and lets the objective be counted in whole steps.
+            let column = self.milp.add_column(0.0, 1.0, true);
             members.iter_mut().zip(&picks).for_each(|(m, p)| m[*p].push(column));
             match value.is_nan() {
                 true => encoded.undefined.push(column),
@@ -216,12 +218,12 @@ impl Formulation<'_> {
     /// after another.
     fn mixed_marginal(&mut self, component: ComponentId, choices: &Choices, leaves: Vec<Term>) -> Option<Marginal> {
         let part = Part::Dedicated(component);
-        let contributions = self.contributions(component, choices, &leaves)?;
+        let (kinds, contributions) = self.contributions(component, choices, &leaves)?;
         let cardinality = self.snapshot.application[component].cardinality.clone();
-        let start: Vec<f64> = leaves.iter().map(|l| if is_extreme(l) { f64::NAN } else { 0.0 }).collect();
+        let start: Vec<f64> = kinds.iter().map(|k| k.neutral()).collect();
         let mut distinct: Vec<&Vec<f64>> = Vec::new();
         let mut seen = BTreeSet::new();
-        for contribution in contributions.iter().filter(|c| c.iter().all(|x| !x.is_nan())) {
+        for contribution in &contributions {
             if seen.insert(keys(contribution)) {
                 distinct.push(contribution);
             }
@@ -235,15 +237,8 @@ impl Formulation<'_> {
             let mut next: FxHashMap<Vec<u64>, Vec<f64>> = FxHashMap::default();
             for state in &level {
                 for contribution in &distinct {
-                    let grown: Vec<f64> = leaves
-                        .iter()
-                        .zip(state.iter().zip(contribution.iter()))
-                        .map(|(leaf, (a, b))| match leaf {
-                            Term::Fleet(f) if f.aggregate == Aggregate::Min => a.min(*b),
-                            Term::Fleet(f) if f.aggregate == Aggregate::Max => a.max(*b),
-                            _ => a + b,
-                        })
-                        .collect();
+                    let pairs = kinds.iter().zip(state.iter().zip(contribution.iter()));
+                    let grown: Vec<f64> = pairs.map(|(kind, (a, b))| kind.joined(*a, *b)).collect();
                     next.entry(keys(&grown)).or_insert(grown);
                 }
                 if next.len() > MOST_COMBINATIONS {
@@ -257,105 +252,115 @@ impl Formulation<'_> {
                 }
             }
             level = next.into_values().collect();
-            level.sort_by(|a, b| {
-                a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-            });
+            level.sort_by(|a, b| ascending(a, b));
         }
-        let mut values: Vec<Vec<f64>> = reached.into_values().collect();
-        values.sort_by(|a, b| {
-            a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-        });
-        let indicators = self.mixed_indicators(component, &leaves, &values, &contributions);
+        let mut states: Vec<Vec<f64>> = reached.into_values().collect();
+        states.sort_by(|a, b| ascending(a, b));
+        let indicators = self.mixed_indicators(component, &kinds, &states, &contributions);
+        let values = states.into_iter().map(|state| values_of(&kinds, leaves.len(), state)).collect();
         Some(Marginal { part, leaves, values, indicators })
     }
 
-    /// What one node of each cell adds to each leaf; `None` when a leaf cannot be built up node by node.
-    fn contributions(&self, component: ComponentId, choices: &Choices, leaves: &[Term]) -> Option<Vec<Vec<f64>>> {
+    /// What is added up along a fleet for the leaves, first one thing for each leaf, and what one node of each cell adds
+    /// to each; `None` when a leaf cannot be built up node by node.
+    fn contributions(
+        &self,
+        component: ComponentId,
+        choices: &Choices,
+        leaves: &[Term],
+    ) -> Option<(Vec<Tally>, Vec<Vec<f64>>)> {
         let Some(Block::Mixed { cells, .. }) = self.block(Part::Dedicated(component)) else { return None };
-        cells
-            .iter()
-            .map(|cell| {
-                let point = OfferPoint { component, choices, offer: cell.offer as usize };
-                let price = self.snapshot.catalog[choices.offers[cell.offer as usize]].price.units();
-                leaves
-                    .iter()
-                    .map(|leaf| match leaf {
-                        Term::Cardinality(_) | Term::Nodes(_) => Some(1.0),
-                        Term::Cost(_) => Some(price),
-                        Term::Fleet(f) => {
-                            let filtered = f.filter.as_ref();
-                            if !outside(f).is_empty() {
-                                return None;
-                            }
-                            // An extreme over some of the nodes only has no neutral value to start from.
-                            if is_extreme(leaf) && filtered.is_some() {
-                                return None;
-                            }
-                            let counts = filtered.map_or(1.0, |t| t.evaluate(&point));
-                            Some(match f.aggregate {
-                                _ if counts.is_nan() => counts,
-                                _ if counts == 0.0 => 0.0,
-                                Aggregate::Count => 1.0,
-                                _ => f.body.evaluate(&point),
-                            })
-                        }
-                        _ => None,
-                    })
-                    .collect()
-            })
-            .collect()
+        let mut kinds: Vec<Tally> = leaves.iter().map(Tally::of).collect();
+        let each = |cell: &super::Cell| {
+            let point = OfferPoint { component, choices, offer: cell.offer as usize };
+            let price = self.snapshot.catalog[choices.offers[cell.offer as usize]].price.units();
+            leaves
+                .iter()
+                .zip(&kinds)
+                .map(|(leaf, kind)| match leaf {
+                    Term::Cardinality(_) | Term::Nodes(_) => Some(1.0),
+                    Term::Cost(_) => Some(price),
+                    Term::Fleet(f) if outside(f).is_empty() => {
+                        let counts = f.filter.as_ref().map_or(1.0, |t| t.evaluate(&point));
+                        Some(match f.aggregate {
+                            _ if counts.is_nan() => counts,
+                            _ if counts == 0.0 => kind.neutral(),
+                            Aggregate::Count => 1.0,
+                            _ => f.body.evaluate(&point),
+                        })
+                    }
+                    _ => None,
+                })
+                .collect::<Option<Vec<f64>>>()
+        };
+        let mut contributions = cells.iter().map(each).collect::<Option<Vec<_>>>()?;
+        // A leaf without a value on some node has none on the fleet: such nodes are counted apart.
+        for leaf in 0..leaves.len() {
+            if !contributions.iter().any(|c| c[leaf].is_nan()) {
+                continue;
+            }
+            for contribution in &mut contributions {
+                let lacks = contribution[leaf].is_nan();
+                if lacks {
+                    contribution[leaf] = kinds[leaf].neutral();
+                }
+                contribution.push(f64::from(u8::from(lacks)));
+            }
+            kinds.push(Tally::Lacking(leaf));
+        }
+        Some((kinds, contributions))
     }
 
-    /// One binary column for each combination of values, tied to the nodes that are bought.
+    /// One binary column for each state, tied to the nodes that are bought.
     fn mixed_indicators(
         &mut self,
         component: ComponentId,
-        leaves: &[Term],
-        values: &[Vec<f64>],
+        kinds: &[Tally],
+        states: &[Vec<f64>],
         contributions: &[Vec<f64>],
     ) -> Vec<Linear> {
         let Some(Block::Mixed { first, .. }) = self.block(Part::Dedicated(component)) else { return Vec::new() };
         let cells = *first;
         let most = f64::from(self.snapshot.application[component].cardinality.max());
-        let column = self.one_of(values.len());
-        for (j, leaf) in leaves.iter().enumerate() {
-            if !is_extreme(leaf) {
-                let mut sum = Linear::default();
-                sum.terms.extend(values.iter().enumerate().map(|(t, v)| (column + t, v[j])));
-                sum.terms.extend(contributions.iter().enumerate().map(|(i, c)| (cells + i, -c[j])));
-                sum.terms.retain(|(_, x)| !x.is_nan());
-                self.row(sum, 0.0, 0.0);
-                continue;
-            }
-            let is_min = matches!(leaf, Term::Fleet(f) if f.aggregate == Aggregate::Min);
+        let column = self.one_of(states.len());
+        for (j, kind) in kinds.iter().enumerate() {
+            let is_min = match kind {
+                Tally::Sum | Tally::Lacking(_) => {
+                    let mut sum = Linear::default();
+                    sum.terms.extend(states.iter().enumerate().map(|(t, v)| (column + t, v[j])));
+                    sum.terms.extend(contributions.iter().enumerate().map(|(i, c)| (cells + i, -c[j])));
+                    self.row(sum, 0.0, 0.0);
+                    continue;
+                }
+                Tally::Min => true,
+                Tally::Max => false,
+            };
             // A node may be used only where the extreme is at least as extreme ...
             for (i, contribution) in contributions.iter().enumerate() {
                 let at = contribution[j];
+                if at == kind.neutral() {
+                    continue;
+                }
                 let mut row = Linear { terms: vec![(cells + i, 1.0)], constant: 0.0 };
-                let allowed = values.iter().enumerate().filter(|(_, v)| if is_min { v[j] <= at } else { v[j] >= at });
+                let as_extreme = |v: &Vec<f64>| if is_min { v[j] <= at } else { v[j] >= at };
+                let allowed = states.iter().enumerate().filter(|(_, v)| key(v[j]) == key(at) || as_extreme(v));
                 row.terms.extend(allowed.map(|(t, _)| (column + t, -most)));
                 self.row(row, f64::NEG_INFINITY, 0.0);
             }
             // ... and one node attains it.
-            let mut extremes: Vec<f64> = values.iter().map(|v| v[j]).filter(|x| !x.is_nan()).collect();
-            extremes.sort_by(f64::total_cmp);
+            let mut extremes: Vec<u64> = states.iter().map(|v| v[j]).filter(|x| x.is_finite()).map(key).collect();
+            extremes.sort_unstable();
             extremes.dedup();
             for extreme in extremes {
-                let attaining = contributions.iter().enumerate().filter(|(_, c)| c[j] == extreme);
+                let attaining = contributions.iter().enumerate().filter(|(_, c)| key(c[j]) == extreme);
                 let mut row = Linear::default();
                 row.terms.extend(attaining.map(|(i, _)| (cells + i, 1.0)));
-                let claiming = values.iter().enumerate().filter(|(_, v)| v[j] == extreme);
+                let claiming = states.iter().enumerate().filter(|(_, v)| key(v[j]) == extreme);
                 row.terms.extend(claiming.map(|(t, _)| (column + t, -1.0)));
                 self.row(row, 0.0, f64::INFINITY);
             }
         }
-        // A node on which some leaf has no value cannot be used.
-        for (i, contribution) in contributions.iter().enumerate() {
-            if contribution.iter().any(|x| x.is_nan()) {
-                self.milp.upper[cells + i] = 0.0;
-            }
-        }
-        (0..values.len()).map(|t| Linear { terms: vec![(column + t, 1.0)], constant: 0.0 }).collect()
+        (0..states.len()).map(|t| Linear { terms: vec![(column + t, 1.0)], constant: 0.0 }).collect()
     }
 
     /// Adds binary columns of which exactly one is 1.
@@ -434,6 +439,57 @@ impl Formulation<'_> {
     }
 }
 
-fn is_extreme(leaf: &Term) -> bool {
-    matches!(leaf, Term::Fleet(f) if matches!(f.aggregate, Aggregate::Min | Aggregate::Max))
+/// What is followed along a fleet, node by node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tally {
+    Sum,
+    Min,
+    Max,
+    /// The number of nodes on which the leaf with this number has no value.
+    Lacking(usize),
+}
+
+impl Tally {
+    fn of(leaf: &Term) -> Self {
+        match leaf {
+            Term::Fleet(f) if f.aggregate == Aggregate::Min => Tally::Min,
+            Term::Fleet(f) if f.aggregate == Aggregate::Max => Tally::Max,
+            _ => Tally::Sum,
+        }
+    }
+
+    /// What changes nothing when it is joined. An extreme that is still neutral at the end is one over no nodes.
+    fn neutral(self) -> f64 {
+        match self {
+            Tally::Sum | Tally::Lacking(_) => 0.0,
+            Tally::Min => f64::INFINITY,
+            Tally::Max => f64::NEG_INFINITY,
+        }
+    }
+
+    fn joined(self, a: f64, b: f64) -> f64 {
+        match self {
+            Tally::Sum | Tally::Lacking(_) => a + b,
+            Tally::Min => a.min(b),
+            Tally::Max => a.max(b),
+        }
+    }
+}
+
+/// The values of the leaves in a state: none where a node lacks one or no node has one.
+fn values_of(kinds: &[Tally], leaves: usize, mut state: Vec<f64>) -> Vec<f64> {
+    for (j, kind) in kinds.iter().enumerate() {
+        if let Tally::Lacking(leaf) = kind
+            && state[j] > 0.0
+        {
+            state[*leaf] = f64::NAN;
+        }
+    }
+    state.truncate(leaves);
+    state.iter_mut().filter(|x| x.is_infinite()).for_each(|x| *x = f64::NAN);
+    state
+}
+
+fn ascending(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
 }
