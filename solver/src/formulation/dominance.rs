@@ -46,7 +46,9 @@ impl Formulation<'_> {
             }
             let mut keys: Vec<Vec<u64>> = vec![Vec::new(); length];
             self.see_rows(first, length, &mut vectors, &mut keys);
-            for column in dominated(&vectors, &keys) {
+            // A column that is switched off already beats nothing.
+            let open: Vec<usize> = (0..length).filter(|j| self.milp.upper[first + j] > 0.0).collect();
+            for column in dominated(open, &vectors, &keys) {
                 self.milp.upper[first + column] = 0.0;
             }
         }
@@ -88,10 +90,9 @@ impl Formulation<'_> {
     }
 }
 
-/// The positions that another position with an equal key dominates; of equals the first stays.
-fn dominated(vectors: &[Vec<f64>], keys: &[Vec<u64>]) -> Vec<usize> {
+/// Those of some positions that another of them with an equal key dominates; of equals the first stays.
+fn dominated(mut order: Vec<usize>, vectors: &[Vec<f64>], keys: &[Vec<u64>]) -> Vec<usize> {
     let mut fronts: FxHashMap<&[u64], Vec<usize>> = FxHashMap::default();
-    let mut order: Vec<usize> = (0..vectors.len()).collect();
     // In lexicographic order a position can only be dominated by an earlier one.
     order.sort_by(|a, b| {
         let pairs = vectors[*a].iter().zip(&vectors[*b]).map(|(x, y)| x.total_cmp(y));
