@@ -11,7 +11,9 @@ fn main() -> Result<(), String> {
     let published = std::fs::read_to_string(corpus.join("sage/published.csv")).map_err(|e| e.to_string())?;
     let mut times = Vec::new();
     let mut right = 0;
-    println!("| instance | offers | optimum | proven | time ms | reduce | formulate | solve | verify | published s | ratio |");
+    println!(
+        "| instance | offers | optimum | proven | time ms | reduce | formulate | solve | verify | published s | ratio |"
+    );
     println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for line in published.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
@@ -39,6 +41,11 @@ fn main() -> Result<(), String> {
         times.push(time);
     }
     let (median, most) = middle_and_most(&mut times);
-    println!("\n{right} of {} equal to the published optimum; median {} ms, most {} ms", times.len(), ms(median), ms(most));
+    println!(
+        "\n{right} of {} equal to the published optimum; median {} ms, most {} ms",
+        times.len(),
+        ms(median),
+        ms(most)
+    );
     Ok(())
 }

@@ -48,8 +48,10 @@ pub fn import(source: &Source) -> Result<(ModelDocument, ConversionReport), Diag
         let message = format!("the file has {} bytes, the limit is {TEXT_BYTES_MAX}", source.text.len());
         return Err(fail(Diagnostic::error(Span::NONE, message).help("a SAGE application is a few thousand bytes")));
     }
-    let value: Value = serde_json::from_str(source.text.trim_start_matches('\u{feff}')).map_err(|error| {
-        let span = place(&source.text, error.line(), error.column());
+    let text = source.text.trim_start_matches('\u{feff}');
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        let marks = source.text.len() - text.len();
+        let span = Span::new(marks, source.text.len()).within(place(text, error.line(), error.column()));
         fail(
             Diagnostic::error(span, format!("the JSON cannot be read: {error}"))
                 .help("check brackets and commas there"),
@@ -68,8 +70,7 @@ pub fn import(source: &Source) -> Result<(ModelDocument, ConversionReport), Diag
 /// The place of a line and column as the JSON parser counts them: bytes, the line from 1.
 fn place(text: &str, line: usize, column: usize) -> Span {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let at = (start + column.saturating_sub(1)).min(text.len());
-    Span::new(at, (at + 1).min(text.len()))
+    Span::of_character(text, start + column.saturating_sub(1))
 }
 
 #[derive(Default)]

@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::LazyLock;
 
+use cardinal_interop::catalog::{CatalogFormat, read_catalog};
 use cardinal_interop::{Format, import_model};
 use cardinal_models::diagnostic::Source;
 use proptest::prelude::*;
@@ -155,6 +156,40 @@ fn sage_json_that_is_broken_is_refused() {
         assert!(import_model(&Source::new("x", text), Some(Format::SageJson)).is_err(), "{text}");
     }
     assert!(import_model(&Source::new("x", "[".repeat(1_000_000)), Some(Format::SageJson)).is_err());
+}
+
+#[test]
+fn a_finding_in_json_marks_a_whole_character() {
+    for (text, marked) in [("{\"a\": 1, é}", "é"), ("\u{feff}{\"a\": 1, é}", "é"), ("\u{feff}{\n\"a\": 1, é}", "é")]
+    {
+        let source = Source::new("x", text);
+        let findings = import_model(&source, Some(Format::SageJson)).unwrap_err();
+        assert_eq!(source.slice(findings.0[0].span), marked, "{text:?}");
+        // The place of a finding about a catalog is a point.
+        let findings = read_catalog(&source, Some(CatalogFormat::Sage)).unwrap_err();
+        let at = findings.0[0].span.start as usize;
+        assert!(source.text.get(at..).is_some_and(|rest| rest.starts_with(marked)), "{text:?}: {findings:?}");
+    }
+}
+
+#[test]
+fn every_finding_marks_whole_characters() {
+    let marked = |text: &str| -> String {
+        let source = Source::new("x", text);
+        let findings = import_model(&source, Some(Format::CamelXmi)).unwrap_err();
+        let span = findings.0[0].span;
+        assert!(source.text.get(span.start as usize..span.end as usize).is_some(), "{text:?}: {findings:?}");
+        source.slice(span).to_owned()
+    };
+    assert_eq!(marked("<core:CamelModel a=ï/>"), "ï");
+    assert_eq!(marked("<!é日本><core:CamelModel/>"), "<!");
+    assert_eq!(marked("<é:x xmlns:é='y'/>"), "<é:x");
+    // Before the first character of JSON there may be a byte order mark.
+    for (text, format) in [("\u{feff}[]", CatalogFormat::Sage), ("\u{feff}{}", CatalogFormat::NodeCandidates)] {
+        let source = Source::new("x", text);
+        let findings = read_catalog(&source, Some(format)).unwrap_err();
+        assert_eq!(source.slice(findings.0[0].span), &text[3..4], "{findings:?}");
+    }
 }
 
 proptest! {

@@ -21,6 +21,17 @@ impl Span {
         Span { start: clamp(start), end: clamp(end.max(start)) }
     }
 
+    /// The character of a text that a byte offset lies in, for offsets that were not counted in whole characters;
+    /// nothing but a place at the end of the text.
+    pub fn of_character(text: &str, offset: usize) -> Span {
+        let mut start = offset.min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let length = text[start..].chars().next().map_or(0, char::len_utf8);
+        Span::new(start, start + length)
+    }
+
     /// True for a value that stands in no text.
     pub fn is_none(self) -> bool {
         self == Span::NONE

@@ -58,7 +58,8 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
     let (mut violated_slos, mut unjudged_slos) = (Vec::new(), Vec::new());
     for (index, constraint) in application.constraints.iter().enumerate() {
         // An SLO that the placement cannot change is only judged, and only when it has been measured.
-        let only_judged = constraint.kind == ConstraintKind::Slo && !evaluator.depends_on_placement(&constraint.formula);
+        let only_judged =
+            constraint.kind == ConstraintKind::Slo && !evaluator.depends_on_placement(&constraint.formula);
         match binder.bind(&constraint.formula) {
             Err(_) if only_judged => unjudged_slos.push(index),
             Err(error) => errors.push(error),
@@ -76,7 +77,15 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(BoundModel { objective, constraints, broken, violated_slos, unjudged_slos, slots: binder.slots, interner: binder.interner })
+    Ok(BoundModel {
+        objective,
+        constraints,
+        broken,
+        violated_slos,
+        unjudged_slos,
+        slots: binder.slots,
+        interner: binder.interner,
+    })
 }
 
 fn split_conjunction(term: Term, give: &mut impl FnMut(Term)) {

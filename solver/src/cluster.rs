@@ -52,9 +52,8 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     let number = |part: &Part| parts.iter().position(|p| p == part).unwrap_or(0);
     let numbers = |of: Vec<Part>| of.iter().map(number).collect::<Vec<_>>();
     let of_term = |t: &Term| numbers(parts_of(application, t));
-    let of_rule = |rule: &Structure| {
-        numbers(counted(rule).into_iter().map(|c| part_of(application, c)).collect::<Vec<_>>())
-    };
+    let of_rule =
+        |rule: &Structure| numbers(counted(rule).into_iter().map(|c| part_of(application, c)).collect::<Vec<_>>());
     let of_quota = |index: usize| {
         let quota = &application.quotas[index];
         let matching = |offer: &Offer| quota.matches.iter().all(|r| r.admits(offer));

@@ -220,7 +220,7 @@ fn alternatives(
         return Vec::new();
     }
     let mut offers = admissible(application, catalog, first);
-    offers.retain(|o| *o != group.offer);
+    offers.retain(|o| *o != group.offer && can_host(application, group, &catalog[*o]));
     offers.sort_by(|a, b| catalog[*a].price.cmp(&catalog[*b].price).then_with(|| catalog[*a].id.cmp(&catalog[*b].id)));
     offers.truncate(TRIED_OFFERS);
     let is_uniform = component.hosting == Hosting::Dedicated && component.fleet == Fleet::Uniform;
@@ -260,6 +260,17 @@ fn alternatives(
     tried.truncate(most);
     tried.extend(near_miss(snapshot, group, component));
     tried
+}
+
+/// True when a node of the offer has room for what a node of the group hosts, and may host each of it.
+fn can_host(application: &Application, group: &NodeGroup, offer: &cardinal_models::offer::Offer) -> bool {
+    let hosted = || group.instances.iter().map(|(c, n)| (&application[*c], u64::from(*n)));
+    let total = |of: fn(&Component) -> u64| hosted().map(|(c, n)| of(c).saturating_mul(n)).fold(0, u64::saturating_add);
+    hosted().all(|(c, _)| refusal(application, c, offer).is_none())
+        && total(|c| c.demand.cores.0) <= offer.cores.0
+        && total(|c| c.demand.memory.0) <= offer.memory.0
+        && offer.disk.is_none_or(|d| total(|c| c.demand.disk.0) <= d.0)
+        && total(|c| u64::from(c.demand.gpus)) <= u64::from(offer.gpus)
 }
 
 /// The numbers of instances to try: the chosen one first, then its neighbours.
@@ -313,15 +324,16 @@ fn judge(
         }
         let Ok(utility) = evaluator.number(&application.objective.formula, &placement) else { continue };
         let cost = placement.cost(&snapshot.catalog);
-        let improves = best.is_none_or(|(_, u, c)| {
-            better(application, utility, u) || (tolerance::equal(utility, u) && cost < c)
-        });
+        let improves =
+            best.is_none_or(|(_, u, c)| better(application, utility, u) || (tolerance::equal(utility, u) && cost < c));
         if improves {
             best = Some((n, utility, cost));
         }
     }
     match (best, broken) {
-        (Some((cardinality, utility, cost)), _) => Alternative { offer, cardinality, loss: Loss::Worse { utility, cost } },
+        (Some((cardinality, utility, cost)), _) => {
+            Alternative { offer, cardinality, loss: Loss::Worse { utility, cost } }
+        }
         (None, Some((cardinality, message))) => Alternative { offer, cardinality, loss: Loss::Breaks(message) },
         (None, None) => {
             Alternative { offer, cardinality: 0, loss: Loss::Breaks("the utility has no value with it".to_owned()) }
@@ -424,6 +436,6 @@ fn without_each_requirement(snapshot: &Snapshot, component: &Component) -> Vec<(
             (requirement.text.clone(), snapshot.catalog.offers().iter().filter(|o| others(o)).count())
         })
         .collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1));
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     counts
 }

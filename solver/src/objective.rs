@@ -42,6 +42,12 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// True when a relative gap of the sum is a relative gap of the objective: nothing but factors was peeled.
+    pub fn keeps_gaps(&self) -> bool {
+        let scales = self.outer.iter().all(|o| matches!(o, Outer::Scale(_)));
+        scales && self.terms.iter().all(|t| !matches!(t, Term::Constant(_)))
+    }
+
     /// The value of the objective that belongs to a value of the sum of [`Objective::terms`].
     pub fn outer(&self, sum: f64) -> f64 {
         self.outer.iter().rev().fold(self.sign * sum, |x, step| match step {

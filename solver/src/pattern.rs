@@ -17,6 +17,12 @@ use crate::space::{Space, place_of};
 /// The largest number of patterns that is listed.
 pub const MOST_PATTERNS: usize = 60_000;
 
+/// With at most this many patterns all of them are listed, even where the maximal ones would do.
+const FEW_PATTERNS: usize = 1_000;
+
+/// The largest number of shared components; the listing recurses once for each.
+const MOST_SHARED: usize = 1_000;
+
 /// A node of the shared pool: what it hosts, on what it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pattern {
@@ -330,6 +336,9 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
 pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatterns> {
     let application = &snapshot.application;
     let shared = shared_components(application);
+    if shared.len() > MOST_SHARED {
+        return Err(TooManyPatterns);
+    }
     let groups = groups(snapshot, space, &shared);
     let mut lister = Lister {
         shared: &shared,
@@ -343,14 +352,17 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
         limit: MOST_PATTERNS,
         listing: Listing::Every,
     };
+    // With maximal patterns a node may host less than its pattern says, which only rules that are indifferent to
+    // removal can bear. What runs now is rarely maximal: to keep it needs every pattern.
+    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
+    let all_move = shared.iter().all(|c| application[*c].moveable);
+    let may_trim = lister.rules.closed_under_removal() && no_spread && all_move;
+    lister.limit = if may_trim && snapshot.current.is_none() { FEW_PATTERNS } else { MOST_PATTERNS };
     if lister.list(&groups).is_err() {
-        let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
-        let stay = shared.iter().all(|c| application[*c].moveable);
-        // With maximal patterns a node may host less than its pattern says, which only rules that are indifferent to
-        // removal can bear.
-        if !(lister.rules.closed_under_removal() && no_spread && stay) {
+        if !may_trim {
             return Err(TooManyPatterns);
         }
+        lister.limit = MOST_PATTERNS;
         lister.found.clear();
         lister.listing = Listing::Maximal;
         lister.list(&groups)?;
@@ -371,13 +383,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
 
 /// Adds the nodes that run now, so that keeping them is a choice, and for unmoveable components every node that can
 /// host them on the offers that they run on.
-fn add_running(
-    snapshot: &Snapshot,
-    space: &Space,
-    shared: &[ComponentId],
-    rules: &NodeRules,
-    list: &mut Vec<Pattern>,
-) {
+fn add_running(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], rules: &NodeRules, list: &mut Vec<Pattern>) {
     let Some(current) = &snapshot.current else { return };
     let application = &snapshot.application;
     let position = |c: ComponentId| shared.iter().position(|s| *s == c);
@@ -399,9 +405,10 @@ fn add_running(
                 (0..*n).for_each(|_| load = load.plus(&application[*c].demand));
             }
         }
-        let within = group.instances.iter().all(|(c, n)| {
-            application[*c].per_node.is_none_or(|most| *n <= most) && space.pool_admits[at][c.index()]
-        });
+        let within = group
+            .instances
+            .iter()
+            .all(|(c, n)| application[*c].per_node.is_none_or(|most| *n <= most) && space.pool_admits[at][c.index()]);
         let apart = (0..shared.len()).all(|i| counts[i] == 0 || rules.allows_beside(&counts, i));
         if within && apart && rules.allows_node(&counts) && load.fits(&snapshot.catalog[group.offer]) {
             // A running node whose zone is not known may be in any.
@@ -431,7 +438,11 @@ fn add_running(
                     true => (0..details.zones.len() as u16).map(Some).collect(),
                     false => vec![None],
                 };
-                list.extend(zones.into_iter().map(|zone| Pattern { instances: pattern.instances.clone(), offer, zone }));
+                list.extend(zones.into_iter().map(|zone| Pattern {
+                    instances: pattern.instances.clone(),
+                    offer,
+                    zone,
+                }));
             }
         }
     }

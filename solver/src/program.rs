@@ -8,7 +8,7 @@ use cardinal_models::tolerance;
 
 use crate::bound::{BoundModel, Part, parts_of};
 use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
-use crate::formulation::{Block, Cluster, Formulation, FormulateError, Linear, Row};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row};
 use crate::pattern::Patterns;
 use crate::space::Space;
 use crate::term::Term;
@@ -102,7 +102,13 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     let formulate_s = begin.elapsed().as_secs_f64();
     if formulation.contradiction {
         let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
-        return Ok(Answer { status: RunStatus::Infeasible, placement: None, bound: f64::NEG_INFINITY, formulate_s, effort });
+        return Ok(Answer {
+            status: RunStatus::Infeasible,
+            placement: None,
+            bound: f64::NEG_INFINITY,
+            formulate_s,
+            effort,
+        });
     }
     let mut answer = Stages::new(&mut formulation, value).run(method).map_err(ProgramError::Engine)?;
     answer.formulate_s = formulate_s;
@@ -121,12 +127,10 @@ fn best_row(
     let rows = formulation.uniform_rows(component, choices, cluster)?;
     let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
     let running = formulation.running_on(component);
-    let own: Vec<&Term> = cluster
-        .objective
-        .iter()
-        .filter(|t| !parts_of(&ground.snapshot.application, t).is_empty())
-        .collect();
-    let constant: f64 = cluster.objective.iter().filter_map(|t| if let Term::Constant(x) = t { Some(*x) } else { None }).sum();
+    let own: Vec<&Term> =
+        cluster.objective.iter().filter(|t| !parts_of(&ground.snapshot.application, t).is_empty()).collect();
+    let constant: f64 =
+        cluster.objective.iter().filter_map(|t| if let Term::Constant(x) = t { Some(*x) } else { None }).sum();
     let score = |row: &Row| {
         let offer = row.offer.map(|o| choices.offers[o as usize]);
         let price = offer.map_or(Price::ZERO, |o| ground.snapshot.catalog[o].price);
@@ -138,18 +142,23 @@ fn best_row(
     let scores: Vec<_> = rows.iter().map(score).collect();
     let best = scores.iter().map(|s| s.0).fold(f64::NEG_INFINITY, f64::max);
     // Rows stand in the stable order of their offers, so the first of equals is the stable choice.
-    let chosen = rows
-        .iter()
-        .zip(&scores)
-        .filter(|(_, s)| tolerance::at_most(best, s.0))
-        .min_by_key(|(_, s)| (s.1, s.2, s.3));
+    let chosen =
+        rows.iter().zip(&scores).filter(|(_, s)| tolerance::at_most(best, s.0)).min_by_key(|(_, s)| (s.1, s.2, s.3));
     let formulate_s = begin.elapsed().as_secs_f64();
     Ok(match chosen {
-        None => Answer { status: RunStatus::Infeasible, placement: None, bound: f64::NEG_INFINITY, formulate_s, effort },
+        None => {
+            Answer { status: RunStatus::Infeasible, placement: None, bound: f64::NEG_INFINITY, formulate_s, effort }
+        }
         Some((row, _)) => {
             let mut placement = Placement { groups: formulation.uniform_groups(component, choices, *row) };
             placement.normalize();
-            Answer { status: RunStatus::Optimal, placement: Some(placement), bound: best + constant, formulate_s, effort }
+            Answer {
+                status: RunStatus::Optimal,
+                placement: Some(placement),
+                bound: best + constant,
+                formulate_s,
+                effort,
+            }
         }
     })
 }
@@ -191,6 +200,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         }
         cost.compact();
         nodes.compact();
+        formulation.drop_dominated(&value, &cost, &nodes);
         let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
         Stages { formulation, value, cost, nodes, effort }
     }
@@ -244,7 +254,8 @@ impl<'f, 'a> Stages<'f, 'a> {
         order.add(&self.nodes, (most_kept + 1) as f64);
         order.add(&kept, -1.0);
         order.compact();
-        let same_for_all = order.terms.windows(2).all(|w| w[0].1 == w[1].1) && self.nodes_are_fixed() && columns == best.len();
+        let same_for_all =
+            order.terms.windows(2).all(|w| w[0].1 == w[1].1) && self.nodes_are_fixed() && columns == best.len();
         if same_for_all {
             return Ok(best);
         }
@@ -367,7 +378,7 @@ fn common_step(linear: &Linear) -> Option<f64> {
     let mut divisor: i64 = 0;
     for (_, x) in &linear.terms {
         let nanos = x * Price::SCALE as f64;
-        if !(nanos.abs() < 4e15) || (nanos - nanos.round()).abs() > 1e-4 {
+        if nanos.is_nan() || nanos.abs() >= 4e15 || (nanos - nanos.round()).abs() > 1e-4 {
             return None;
         }
         let (mut a, mut b) = (divisor, nanos.round().abs() as i64);

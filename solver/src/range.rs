@@ -65,7 +65,10 @@ fn product(a: f64, b: f64) -> f64 {
 
 fn multiply(a: Range, b: Range) -> Range {
     let ends = [product(a.low, b.low), product(a.low, b.high), product(a.high, b.low), product(a.high, b.high)];
-    Range::new(ends.iter().copied().fold(f64::INFINITY, f64::min), ends.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    Range::new(
+        ends.iter().copied().fold(f64::INFINITY, f64::min),
+        ends.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    )
 }
 
 fn reciprocal(a: Range) -> Range {
@@ -102,7 +105,9 @@ fn comparison(op: BinaryOp, a: Range, b: Range) -> Range {
 pub fn range(term: &Term, leaves: &impl Leaves) -> Range {
     match term {
         Term::Constant(x) => Range::new(*x, *x),
-        Term::Attribute(..) | Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) | Term::Fleet(_) => leaves.range(term),
+        Term::Attribute(..) | Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) | Term::Fleet(_) => {
+            leaves.range(term)
+        }
         Term::Negate(x) => {
             let x = range(x, leaves);
             Range { low: -x.high, high: -x.low, ..x }
@@ -203,9 +208,7 @@ fn call(function: Function, args: &[Range]) -> Range {
         }
         Function::Number => x,
         Function::ErlangB | Function::ErlangC => Range { low: 0.0, high: 1.0, defined: false },
-        Function::MmcResponseTime | Function::MmcWaitingTime => {
-            Range { low: 0.0, high: f64::INFINITY, defined: false }
-        }
+        Function::MmcResponseTime | Function::MmcWaitingTime => Range { low: 0.0, high: f64::INFINITY, defined: false },
         _ => Range::UNKNOWN,
     }
 }
@@ -312,7 +315,13 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
                     ta.scaled(rb).and(tb.flip().scaled(ra))
                 }
                 BinaryOp::Power if tb == Trend::Constant && rb.is_point() && ra.is_nonnegative() => {
-                    if rb.low >= 0.0 { ta } else if ra.is_positive() { ta.flip() } else { Trend::Unknown }
+                    if rb.low >= 0.0 {
+                        ta
+                    } else if ra.is_positive() {
+                        ta.flip()
+                    } else {
+                        Trend::Unknown
+                    }
                 }
                 BinaryOp::LessEqual | BinaryOp::Less => ta.flip().and(tb),
                 BinaryOp::GreaterEqual | BinaryOp::Greater => ta.and(tb.flip()),
@@ -322,7 +331,11 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
             }
         }
         Term::If(c, a, b) => {
-            if of(c) == Trend::Constant { of(a).and(of(b)) } else { Trend::Unknown }
+            if of(c) == Trend::Constant {
+                of(a).and(of(b))
+            } else {
+                Trend::Unknown
+            }
         }
         Term::Call(function, args) => {
             let trends: Vec<Trend> = args.iter().map(of).collect();

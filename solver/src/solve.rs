@@ -226,19 +226,23 @@ struct Together {
 
 impl Search<'_> {
     fn run(&self, mut report: Report) -> Result<Outcome, SolveError> {
+        let gap = if self.objective.keeps_gaps() { self.settings.gap } else { 0.0 };
         let limits = Limits {
             deadline: self.deadline,
             cancel: self.settings.cancel.clone(),
-            relative_gap: 0.0,
+            relative_gap: gap,
             absolute_gap: 0.0,
             nodes: None,
         };
+        let exact = Limits { relative_gap: 0.0, ..limits.clone() };
         let first = Method { limits, presolve: Presolve::Automatic, margin: 0.0 };
         // A failure of the engine or an answer that the checker refuses is tried once more, without presolve and with
         // every limit pulled inwards by more than the engine's tolerance.
-        let second = Method { presolve: Presolve::Off, margin: 1e-7, ..first.clone() };
+        let second = Method { limits: exact.clone(), presolve: Presolve::Off, margin: 1e-7 };
+        let third = Method { limits: exact, ..first.clone() };
         let mut last_refusal = None;
-        for method in [first, second] {
+        let methods = if gap > 0.0 { vec![first, third, second] } else { vec![first, second] };
+        for method in methods {
             report.second_attempt = last_refusal.is_some();
             let together = match self.attempt(&method, &mut report) {
                 Ok(together) => together,
@@ -255,7 +259,13 @@ impl Search<'_> {
             let violations = together.placement.as_ref().map_or_else(Vec::new, |p| verify(self.snapshot, p));
             report.timing.verify += begin.elapsed();
             if violations.is_empty() {
-                return self.conclude(together, report);
+                let outcome = self.conclude(together, report.clone())?;
+                // Gaps of sub-problems whose values have different signs do not add up to a gap of the whole.
+                let too_wide = outcome.solution.as_ref().is_some_and(|s| s.gap > self.settings.gap.max(1e-9));
+                if too_wide && outcome.status == Status::Optimal && method.limits.relative_gap > 0.0 {
+                    continue;
+                }
+                return Ok(outcome);
             }
             last_refusal = Some(SolveError::Rejected(violations));
         }
@@ -265,8 +275,7 @@ impl Search<'_> {
     fn attempt(&self, method: &Method, report: &mut Report) -> Result<Together, ProgramError> {
         let clusters = split(self.snapshot, self.bound, self.space, &self.objective.terms);
         report.clusters = clusters.len();
-        let ground =
-            Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
+        let ground = Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
         let mut together = Together { status: RunStatus::Optimal, placement: Some(Placement::default()), bound: 0.0 };
         for cluster in &clusters {
             let begin = Instant::now();

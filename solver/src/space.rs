@@ -86,9 +86,8 @@ fn stable_order(catalog: &Catalog, offers: &mut [OfferIndex]) {
 pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
     let application = &snapshot.application;
     let catalog = &snapshot.catalog;
-    let all: Vec<Vec<OfferIndex>> = (0..application.components.len())
-        .map(|i| admissible(application, catalog, ComponentId(i as u32)))
-        .collect();
+    let all: Vec<Vec<OfferIndex>> =
+        (0..application.components.len()).map(|i| admissible(application, catalog, ComponentId(i as u32))).collect();
     let visible = visible_slots(application, bound);
     let ranges = leaf_ranges(snapshot, bound, &all, &visible);
     let current = offers_in_use(snapshot);
@@ -186,15 +185,12 @@ fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>],
     ranges
 }
 
-/// The quotas that count an offer, as a bit set.
-fn quota_mask(quotas: &[Quota], offer: &Offer) -> Vec<u64> {
-    let mut mask = vec![0u64; quotas.len().div_ceil(64)];
-    for (i, quota) in quotas.iter().enumerate() {
-        if quota.matches.iter().all(|r| r.admits(offer)) {
-            mask[i / 64] |= 1 << (i % 64);
-        }
+/// Adds the quotas that count an offer, as a bit set.
+fn quota_mask(quotas: &[Quota], offer: &Offer, key: &mut Vec<u64>) {
+    for word in quotas.chunks(64) {
+        let bits = word.iter().enumerate().filter(|(_, q)| q.matches.iter().all(|r| r.admits(offer)));
+        key.push(bits.fold(0, |mask, (i, _)| mask | 1 << i));
     }
-    mask
 }
 
 /// A name for the place of an offer, of the kind that a spread rule counts by.
@@ -224,46 +220,56 @@ fn most_on_one_offer(component: &Component, offer: &Offer) -> u32 {
 /// One offer as the reduction compares it.
 struct Candidate {
     offer: OfferIndex,
-    /// Must be equal for one offer to replace another.
-    key: Vec<u64>,
     /// Smaller is better.
     vector: Vec<f64>,
     keep: bool,
 }
 
-/// Drops every candidate that another one with the same key dominates. Of equals the one in use, then the first in the
-/// stable order is kept.
-fn pareto(catalog: &Catalog, mut candidates: Vec<Candidate>) -> Vec<OfferIndex> {
-    candidates.sort_by(|a, b| {
-        a.key
-            .cmp(&b.key)
-            .then_with(|| compare_vectors(&a.vector, &b.vector))
-            .then_with(|| b.keep.cmp(&a.keep))
-            .then_with(|| catalog[a.offer].id.cmp(&catalog[b.offer].id))
-    });
-    let mut kept: Vec<OfferIndex> = Vec::new();
-    let mut begin = 0;
-    while begin < candidates.len() {
-        let end = begin + candidates[begin..].iter().take_while(|c| c.key == candidates[begin].key).count();
-        // Sorted by the first coordinate, a candidate can only be dominated by an earlier one.
-        let mut front: Vec<&Candidate> = Vec::new();
-        for candidate in &candidates[begin..end] {
-            let dominated = front.iter().any(|f| f.vector.iter().zip(&candidate.vector).all(|(a, b)| a <= b));
-            if !dominated {
-                front.push(candidate);
-            }
-            if !dominated || candidate.keep {
-                kept.push(candidate.offer);
-            }
-        }
-        begin = end;
-    }
-    stable_order(catalog, &mut kept);
-    kept
+/// The offers that no other one with an equal key dominates, gathered one candidate at a time. Of equals the one in
+/// use, then the first in the stable order is kept.
+struct Fronts<'a> {
+    catalog: &'a Catalog,
+    by_key: FxHashMap<Vec<u64>, Vec<Candidate>>,
+    kept: Vec<OfferIndex>,
 }
 
-fn compare_vectors(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
-    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+impl<'a> Fronts<'a> {
+    fn new(catalog: &'a Catalog) -> Self {
+        Fronts { catalog, by_key: FxHashMap::default(), kept: Vec::new() }
+    }
+
+    /// Offers a candidate. Its key and vector are borrowed, so that the many that are dominated cost no allocation.
+    fn offer(&mut self, offer: OfferIndex, key: &[u64], vector: &[f64], keep: bool) {
+        if keep {
+            self.kept.push(offer);
+        }
+        let id = |o: OfferIndex| &self.catalog[o].id;
+        if let Some(front) = self.by_key.get_mut(key) {
+            let replaces = |c: &Candidate| {
+                let no_worse = vector.iter().zip(&c.vector).all(|(new, old)| new <= old);
+                let equal = no_worse && vector == c.vector.as_slice();
+                no_worse && (!equal || (!keep, id(offer)) < (!c.keep, id(c.offer)))
+            };
+            let is_dominated = |c: &Candidate| c.vector.iter().zip(vector).all(|(old, new)| old <= new) && !replaces(c);
+            if front.iter().any(is_dominated) {
+                return;
+            }
+            front.retain(|c| !replaces(c));
+            front.push(Candidate { offer, vector: vector.to_vec(), keep });
+        } else {
+            let only = Candidate { offer, vector: vector.to_vec(), keep };
+            self.by_key.insert(key.to_vec(), vec![only]);
+        }
+    }
+
+    /// What is left, in the stable order.
+    fn finish(self) -> Vec<OfferIndex> {
+        let mut offers = self.kept;
+        offers.extend(self.by_key.into_values().flatten().map(|c| c.offer));
+        stable_order(self.catalog, &mut offers);
+        offers.dedup();
+        offers
+    }
 }
 
 fn hash_text(text: &str) -> u64 {
@@ -284,11 +290,7 @@ impl Reducer<'_> {
     /// How everything that is wanted moves with an attribute: rising means that more is never worse.
     fn wanted(&self, mover: Mover) -> Trend {
         let objective = range::trend(&self.bound.objective, mover, self.ranges);
-        self.bound
-            .constraints
-            .iter()
-            .map(|c| range::trend(&c.term, mover, self.ranges))
-            .fold(objective, Trend::and)
+        self.bound.constraints.iter().map(|c| range::trend(&c.term, mover, self.ranges)).fold(objective, Trend::and)
     }
 
     fn reduce_dedicated(&self, id: ComponentId, component: &Component, visible: &[Slot], choices: &mut Choices) {
@@ -308,10 +310,17 @@ impl Reducer<'_> {
                 (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
             })
             .collect();
-        let candidates = choices.offers.iter().map(|offer| {
+        // A quota counts cores and memory even where no formula looks at them.
+        let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
+        let counts_cores = limits_cores && !is_seen(Attribute::Cores);
+        let counts_memory = limits_memory && !is_seen(Attribute::Memory);
+        let mut fronts = Fronts::new(catalog);
+        let (mut key, mut vector) = (Vec::new(), Vec::new());
+        for offer in &choices.offers {
             let o = &catalog[*offer];
-            let mut key = quota_mask(&application.quotas, o);
-            let mut vector = Vec::with_capacity(4);
+            key.clear();
+            vector.clear();
+            quota_mask(&application.quotas, o, &mut key);
             match price {
                 Trend::Falling => vector.push(o.price.units()),
                 _ => key.push(o.price.nanos() as u64),
@@ -325,22 +334,16 @@ impl Reducer<'_> {
                     _ => key.push(value.to_bits()),
                 }
             }
-            // A quota counts cores and memory even where no formula looks at them.
-            let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
-            if limits_cores && !is_seen(Attribute::Cores) {
-                vector.push(o.cores.count());
-            }
-            if limits_memory && !is_seen(Attribute::Memory) {
-                vector.push(o.memory.mib());
-            }
+            vector.extend(counts_cores.then(|| o.cores.count()));
+            vector.extend(counts_memory.then(|| o.memory.mib()));
             if component.fleet == Fleet::Uniform {
                 vector.push(-f64::from(most_on_one_offer(component, o)));
             } else {
                 key.extend(component.spread.iter().map(|s| hash_text(&place_of(s.by, o))));
             }
-            Candidate { offer: *offer, key, vector, keep: self.current.contains(offer) }
-        });
-        choices.offers = pareto(catalog, candidates.collect());
+            fronts.offer(*offer, &key, &vector, self.current.contains(offer));
+        }
+        choices.offers = fronts.finish();
         choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
         for slot in visible {
             let value = |o: &OfferIndex| self.bound.slots.value(*slot, &catalog[*o], &self.bound.interner);
@@ -369,11 +372,18 @@ fn reduce_pool(
     }
     let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
     let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
-    let candidates = admits.iter().map(|(offer, mask)| {
+    let mut fronts = Fronts::new(catalog);
+    let (mut key, mut vector) = (Vec::new(), Vec::new());
+    for (offer, mask) in &admits {
         let o = &catalog[*offer];
-        let mut key = quota_mask(&application.quotas, o);
-        let mut vector = Vec::with_capacity(5);
-        if price_falls { vector.push(o.price.units()) } else { key.push(o.price.nanos() as u64) }
+        key.clear();
+        vector.clear();
+        quota_mask(&application.quotas, o, &mut key);
+        if price_falls {
+            vector.push(o.price.units())
+        } else {
+            key.push(o.price.nanos() as u64)
+        }
         let mut resource = |value: f64, limited: bool| {
             if limited { key.push(value.to_bits()) } else { vector.push(-value) }
         };
@@ -385,9 +395,9 @@ fn reduce_pool(
         for i in &shared {
             key.extend(application.components[*i].spread.iter().map(|s| hash_text(&place_of(s.by, o))));
         }
-        Candidate { offer: *offer, key, vector, keep: current.contains(offer) }
-    });
-    let offers = pareto(catalog, candidates.collect());
+        fronts.offer(*offer, &key, &vector, current.contains(offer));
+    }
+    let offers = fronts.finish();
     let masks = offers.iter().map(|o| admits.get(o).cloned().unwrap_or_default()).collect();
     (Choices { admissible: admits.len(), offers, ..Choices::default() }, masks)
 }

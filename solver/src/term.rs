@@ -252,11 +252,9 @@ impl<'a> Binder<'a> {
             Term::Fleet(Box::new(FleetTerm { aggregate, component, body: body.clone(), filter: filter.clone() }))
         };
         match aggregate {
-            Aggregate::Mean => binary(
-                BinaryOp::Divide,
-                make(Aggregate::Sum, &body),
-                make(Aggregate::Count, &Term::Constant(1.0)),
-            ),
+            Aggregate::Mean => {
+                binary(BinaryOp::Divide, make(Aggregate::Sum, &body), make(Aggregate::Count, &Term::Constant(1.0)))
+            }
             Aggregate::Count if filter.is_none() => Term::Cardinality(component),
             _ => make(aggregate, &body),
         }
@@ -271,10 +269,7 @@ impl<'a> Binder<'a> {
         if !shared.is_empty() {
             parts.push(part(None));
         }
-        parts
-            .into_iter()
-            .reduce(|a, b| binary(BinaryOp::Add, a, b))
-            .unwrap_or(Term::Constant(0.0))
+        parts.into_iter().reduce(|a, b| binary(BinaryOp::Add, a, b)).unwrap_or(Term::Constant(0.0))
     }
 }
 

@@ -116,7 +116,8 @@ impl Formulas<'_> {
         let inner = self.aggregate(component);
         match self.draw.number(0, 13) {
             0 if component.kind != Kind::Shared => {
-                let (word, what) = (self.draw.pick(&["min", "max", "mean"]), self.draw.pick(&["cores", "labels.speed"]));
+                let (word, what) =
+                    (self.draw.pick(&["min", "max", "mean"]), self.draw.pick(&["cores", "labels.speed"]));
                 quantity(format!("{word}({c}.{what})"), 3.0)
             }
             1 if component.kind != Kind::Shared => {
@@ -328,7 +329,8 @@ impl Formulas<'_> {
             14 => ("minimize", "total_cost * 0.5 + node_count * 0.1 USD/h".to_owned()),
             15 => ("maximize", format!("10 - ln(number(total_cost) + 1) * {}", self.draw.number(1, 3))),
             16 if self.nonlinear => {
-                let all: Vec<String> = self.components.iter().map(|c| format!("({}.cardinality + 0.5)", c.name)).collect();
+                let all: Vec<String> =
+                    self.components.iter().map(|c| format!("({}.cardinality + 0.5)", c.name)).collect();
                 ("maximize", format!("{} / (1 + number(total_cost))", all.join(" * ")))
             }
             _ => (self.draw.pick(&["maximize", "minimize"]), a),

@@ -37,7 +37,8 @@ const PRICES: [f64; 9] = [0.0, 0.05, 0.1, 0.1, 0.2, 0.25, 0.4, 0.0832, 0.31];
 
 /// A random offer.
 pub fn offer(draw: &mut Draw, number: usize) -> Offer {
-    let zones: Vec<Arc<str>> = ["za", "zb", "zc"].iter().take(draw.number(0, 3) as usize).map(|z| (*z).into()).collect();
+    let zones: Vec<Arc<str>> =
+        ["za", "zb", "zc"].iter().take(draw.number(0, 3) as usize).map(|z| (*z).into()).collect();
     let zones = if draw.chance(60) { zones } else { Vec::new() };
     let mut labels = indexmap::IndexMap::new();
     match draw.number(0, 9) {
@@ -128,7 +129,11 @@ impl Maker<'_> {
 
     fn cardinality(&mut self, kind: Kind) -> (String, u32, u32) {
         // Shared pools have many more placements than fleets of the same size.
-        let limit = if kind == Kind::Uniform { self.size.instances } else { self.size.instances.min(3).max(self.size.instances / 2) };
+        let limit = if kind == Kind::Uniform {
+            self.size.instances
+        } else {
+            self.size.instances.min(3).max(self.size.instances / 2)
+        };
         let low = self.draw.pick(&[0, 1, 1, 1, 2]).min(limit);
         let high = self.draw.number(low.max(1), limit);
         match self.draw.number(0, 3) {

@@ -7,11 +7,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use cardinal_models::application::Direction;
 use cardinal_models::application::{ComponentId, Structure};
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
-use cardinal_models::application::Direction;
 use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::verify::{Rule, Violation, verify};
@@ -146,10 +146,7 @@ fn is_own(snapshot: &Snapshot, violation: &Violation) -> bool {
         Rule::Structure => {
             let rule = snapshot.application.structure.iter().find(|r| r.name.as_ref() == violation.name);
             rule.is_some_and(|r| {
-                matches!(
-                    r.rule,
-                    Structure::Conflict { .. } | Structure::Colocate(_) | Structure::EveryNode { .. }
-                )
+                matches!(r.rule, Structure::Conflict { .. } | Structure::Colocate(_) | Structure::EveryNode { .. })
             })
         }
         Rule::Cardinality | Rule::Quota | Rule::Constraint | Rule::Moveable => false,
@@ -223,8 +220,11 @@ fn pool(snapshot: &Snapshot) -> Result<Vec<Placement>, TooLarge> {
             }
         }
     }
-    let mut most: Vec<u32> =
-        application.components.iter().map(|c| if c.hosting == Hosting::Shared { c.cardinality.max() } else { 0 }).collect();
+    let mut most: Vec<u32> = application
+        .components
+        .iter()
+        .map(|c| if c.hosting == Hosting::Shared { c.cardinality.max() } else { 0 })
+        .collect();
     let mut found = vec![Placement::default()];
     multisets(&kinds, &mut most, &mut Vec::new(), &mut found)?;
     found.retain(|part| may_stand(snapshot, part, &shared));

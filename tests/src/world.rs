@@ -56,8 +56,7 @@ impl World {
                 snapshot.metrics[id.index()] = Some(*value);
             }
         }
-        snapshot.current =
-            self.current.clone().map(|placement| CurrentDeployment { placement, vanished: Vec::new() });
+        snapshot.current = self.current.clone().map(|placement| CurrentDeployment { placement, vanished: Vec::new() });
         snapshot
     }
 }

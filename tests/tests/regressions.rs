@@ -48,6 +48,15 @@ fn an_extreme_of_a_constant_and_a_number_is_compared() {
     assert_eq!(agree(&world), Verdict::Infeasible);
 }
 
+#[test]
+fn while_nothing_runs_the_fallback_of_current_may_speak_of_what_is_planned() {
+    let web = "components:\n  web: {cardinality: 1..4}\n";
+    let world = of(&format!("{web}constraints: {{c: 'current(web.cardinality, web.cardinality) >= 3'}}"), two());
+    assert!((best_of(&world).utility - 0.3).abs() < 1e-9);
+    let world = of(&format!("{web}utility: {{minimize: 'current(web.price, web.price) - web.cardinality'}}"), two());
+    assert!((best_of(&world).utility - (0.1 - 4.0)).abs() < 1e-9);
+}
+
 fn labelled(id: &str, price: f64, labels: &[(&str, LabelValue)]) -> Offer {
     let labels = labels.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
     Offer { labels: Arc::new(labels), ..plain_offer(id, 2, 4, price) }
@@ -74,29 +83,45 @@ fn a_label_is_a_text_or_a_number_as_the_formula_wants_it() {
 
 #[test]
 fn a_constant_without_a_value_is_told() {
-    let world = of("components: {web: {cardinality: 1}}\nconstraints: {c: '1 / (load - load) > 0'}\nmetrics: {load: {default: 1}}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}}\nconstraints: {c: '1 / (load - load) > 0'}\nmetrics: {load: {default: 1}}",
+        two(),
+    );
     assert_eq!(agree(&world), Verdict::Infeasible);
-    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    utility: {maximize: 'sqrt(0 - load) + web.cores'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores'}",
+        two(),
+    );
     assert!(matches!(agree(&world), Verdict::Undefined(_)));
-    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    utility: {maximize: 'sqrt(0 - load) + web.cores * db.cores'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}, db: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    utility: {maximize: 'sqrt(0 - load) + web.cores * db.cores'}",
+        two(),
+    );
     assert!(matches!(agree(&world), Verdict::Undefined(_)));
 }
 
 #[test]
 fn an_slo_that_looks_at_the_placement_holds_as_a_whole() {
-    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    slo: {goal: 'load <= 0.5 and web.cores >= 8'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5 and web.cores >= 8'}",
+        two(),
+    );
     assert_eq!(agree(&world), Verdict::Infeasible);
-    let world = of("components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
-                    slo: {goal: 'load <= 0.5'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}}\nmetrics: {load: {default: 1}}\n\
+                    slo: {goal: 'load <= 0.5'}",
+        two(),
+    );
     assert_eq!(best_of(&world).utility, 0.1);
 }
 
 #[test]
 fn an_aggregate_may_look_at_another_component() {
-    let offers = || vec![plain_offer("small", 2, 4, 0.1), Offer { region: "us".into(), ..plain_offer("far", 4, 4, 0.3) }];
+    let offers =
+        || vec![plain_offer("small", 2, 4, 0.1), Offer { region: "us".into(), ..plain_offer("far", 4, 4, 0.3) }];
     let with = |rest: &str| {
         let components = "components:\n  web: {cardinality: 1..2}\n  db: {cardinality: 1..3, fleet: mixed}\n  api: {cardinality: 1..2}\n";
         of(&format!("{components}{rest}"), offers())
@@ -114,7 +139,8 @@ fn the_left_side_of_or_has_a_value_even_where_the_right_holds() {
     assert_eq!(best_of(&world).utility, 0.2);
     let world = of(&format!("{components}constraints: {{c: 'max(db.cardinality, 1 / web.cardinality) >= 2'}}"), two());
     best_of(&world);
-    let world = of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
+    let world =
+        of(&format!("{components}constraints: {{c: 'not (web.region == db.region and db.cardinality >= 2)'}}"), two());
     best_of(&world);
 }
 
@@ -138,13 +164,17 @@ fn a_quota_may_ask_for_dear_small_shared_nodes() {
 #[test]
 fn a_pool_without_offers_is_empty() {
     let offers = vec![plain_offer("tiny", 1, 1, 0.1)];
-    let world = of("components: {web: {cardinality: 0..2, hosting: shared, requires: {cores: 4, memory: 1 GiB}}}", offers);
+    let world =
+        of("components: {web: {cardinality: 0..2, hosting: shared, requires: {cores: 4, memory: 1 GiB}}}", offers);
     assert_eq!(best_of(&world).utility, 0.0);
 }
 
 #[test]
 fn a_fallback_looks_at_the_placement() {
-    let world = of("components: {web: {cardinality: 1..3}}\nconstraints: {c: 'current(web.cardinality, web.cardinality) >= 2'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1..3}}\nconstraints: {c: 'current(web.cardinality, web.cardinality) >= 2'}",
+        two(),
+    );
     assert_eq!(best_of(&world).utility, 0.2);
 }
 
@@ -152,9 +182,14 @@ fn a_fallback_looks_at_the_placement() {
 fn a_value_that_is_not_looked_at_need_not_exist() {
     let offers = || vec![labelled("a", 0.1, &[("speed", LabelValue::Number(1.0))]), plain_offer("b", 2, 4, 0.2)];
     let with = |rest: &str| of(&format!("components: {{web: {{cardinality: 1..2, fleet: mixed}}}}\n{rest}"), offers());
-    assert_eq!(best_of(&with("constraints: {c: 'node_count <= 5 or candidates.max(web.labels.speed) >= 3'}")).utility, 0.1);
-    let cheap = with("constraints: {c: 'if(web.cardinality <= 1, web.cardinality >= 1, min(web.labels.speed) ^ 2 >= 1)'}\n\
-                      utility: {maximize: total_cost}");
+    assert_eq!(
+        best_of(&with("constraints: {c: 'node_count <= 5 or candidates.max(web.labels.speed) >= 3'}")).utility,
+        0.1
+    );
+    let cheap = with(
+        "constraints: {c: 'if(web.cardinality <= 1, web.cardinality >= 1, min(web.labels.speed) ^ 2 >= 1)'}\n\
+                      utility: {maximize: total_cost}",
+    );
     assert_eq!(best_of(&cheap).utility, 0.2);
     let some = with("constraints: {c: 'not (count(web, web.labels.speed >= 1) <= 1 and web.cardinality <= 1)'}");
     assert_eq!(best_of(&some).utility, 0.2);
@@ -164,12 +199,18 @@ fn a_value_that_is_not_looked_at_need_not_exist() {
 fn an_extreme_over_some_nodes_only() {
     let with = |rest: &str| of(&format!("components: {{web: {{cardinality: 1..3, fleet: mixed}}}}\n{rest}"), two());
     assert_eq!(best_of(&with("constraints: {c: 'min(web.cores, number(web.price) > 0.2) >= 4'}")).utility, 0.3);
-    assert_eq!(best_of(&with("constraints: {c: 'max(web.cores, web.cores < 4) == 2 and sum(web.cores) >= 9'}")).utility, 0.4);
+    assert_eq!(
+        best_of(&with("constraints: {c: 'max(web.cores, web.cores < 4) == 2 and sum(web.cores) >= 9'}")).utility,
+        0.4
+    );
 }
 
 #[test]
 fn the_bound_of_a_table_with_a_constant_factor() {
-    let world = of("components: {web: {cardinality: 1}, db: {cardinality: 1}}\nutility: {maximize: 'atan(web.cores) / 3'}", two());
+    let world = of(
+        "components: {web: {cardinality: 1}, db: {cardinality: 1}}\nutility: {maximize: 'atan(web.cores) / 3'}",
+        two(),
+    );
     best_of(&world);
 }
 

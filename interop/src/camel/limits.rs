@@ -35,11 +35,8 @@ pub fn check(text: &str) -> Result<(), Diagnostic> {
         } else if rest.starts_with(b"<![CDATA[") {
             after(bytes, open + 9, b"]]>")
         } else if rest.starts_with(b"<!") {
-            return Err(Diagnostic::error(
-                Span::new(open, (open + 9).min(bytes.len())),
-                "document type declarations are not read",
-            )
-            .help("remove <!DOCTYPE ...> and write out the entities that it defines"));
+            return Err(Diagnostic::error(Span::new(open, open + 2), "document type declarations are not read")
+                .help("remove <!DOCTYPE ...> and write out the entities that it defines"));
         } else if rest.starts_with(b"<?") {
             after(bytes, open + 2, b"?>")
         } else if rest.starts_with(b"</") {

@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Diagnostic> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: limits::NODES_MAX, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|error| {
         let place = error.pos();
-        let span = offset_of(text, place.row, place.col).map_or(Span::NONE, |at| Span::new(at, at + 1));
+        let span = offset_of(text, place.row, place.col).map_or(Span::NONE, |at| Span::of_character(text, at));
         Diagnostic::error(span, format!("the XML cannot be read: {error}"))
             .help("save the model again as XMI; the file may be cut off or changed by hand")
     })
@@ -253,10 +253,12 @@ pub(super) fn span_of(attribute: roxmltree::Attribute<'_, '_>) -> Span {
     Span::new(range.start, range.end)
 }
 
-/// The place of an element's start: its tag name.
+/// The place of an element's start: `<` and its tag name as it is written.
 pub(super) fn tag_span(node: Node<'_>) -> Span {
-    let start = node.range().start;
-    Span::new(start, (start + 1 + node.tag_name().name().len()).min(node.range().end))
+    let range = node.range();
+    let text = node.document().input_text().get(range.clone()).unwrap_or_default();
+    let length = text.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(text.len());
+    Span::new(range.start, range.start + length)
 }
 
 /// A text short enough for a message.

@@ -64,6 +64,12 @@ pub(super) fn outermost<'a, T: Deserialize<'a>>(source: &'a Source) -> Result<T,
     serde_json::from_str(text).map_err(|e| refusal(text, place, &e))
 }
 
+/// The first character of a source, a byte order mark aside: where the outermost array or object begins.
+pub(super) fn start(source: &Source) -> Span {
+    let text = source.text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    Span::of_character(&source.text, source.text.len() - text.len())
+}
+
 /// Decodes one slice of a source.
 pub(super) fn decode<'a, T: Deserialize<'a>>(source: &Source, raw: &'a RawValue) -> Result<T, Diagnostic> {
     serde_json::from_str(raw.get()).map_err(|e| refusal(raw.get(), place(source, raw), &e))
@@ -81,7 +87,7 @@ pub(super) fn place(source: &Source, raw: &RawValue) -> Span {
 
 fn refusal(text: &str, place: Span, error: &serde_json::Error) -> Diagnostic {
     let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    let at = (line_start + error.column().saturating_sub(1)).min(text.len());
+    let at = Span::of_character(text, line_start + error.column().saturating_sub(1)).start as usize;
     let span = if place.is_none() { place } else { Span::new(place.start as usize + at, place.start as usize + at) };
     // The library ends its messages with a line and column that count from the slice.
     let message = error.to_string();

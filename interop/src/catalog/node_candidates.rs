@@ -146,7 +146,7 @@ pub(super) fn read(source: &Source) -> Result<(Catalog, Diagnostics), Diagnostic
     };
     if !found.is_array {
         let problem = Problem::new("node candidates are an array", "put the candidates between `[` and `]`");
-        into.refuse(Span::new(0, 1), "", problem);
+        into.refuse(json::start(source), "", problem);
         return into.finish();
     }
     for (_, raw) in found.entries {

@@ -8,7 +8,6 @@
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostics, Source};
 use cardinal_models::quantity::Bytes;
-use cardinal_models::span::Span;
 use serde::Deserialize;
 
 use super::assemble::Assembler;
@@ -36,7 +35,7 @@ pub(super) fn read(source: &Source) -> Result<(Catalog, Diagnostics), Diagnostic
     };
     if found.is_array {
         let problem = Problem::new("SAGE offers are an object from id to offer", "write `{\"id\": {\"cpu\": ...}}`");
-        into.refuse(Span::new(0, 1), "", problem);
+        into.refuse(json::start(source), "", problem);
         return into.finish();
     }
     for (id, raw) in found.entries {

@@ -1,3 +1,5 @@
+//! Tests of decoding: findings with their places, limits, hostile texts.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -6,7 +6,7 @@ use crate::formula::RESERVED;
 use crate::formula::expr::BinaryOp;
 use crate::formula::lexer::is_identifier;
 use crate::span::Span;
-use crate::unit::Unit;
+use crate::unit::{Unit, unit_word};
 
 /// A name as it is written.
 #[derive(Clone, Debug)]
@@ -147,6 +147,8 @@ pub(super) mod level {
     pub const UNARY: u8 = 9;
     pub const POWER: u8 = 10;
     pub const OPERAND: u8 = 11;
+    /// Tighter than everything: always in brackets.
+    pub const BRACKETS: u8 = 12;
 }
 
 /// How tightly an operator of two operands binds.
@@ -176,8 +178,34 @@ fn level_of_tree(tree: &Tree) -> u8 {
         TreeKind::Chain(..) => level::COMPARE,
         TreeKind::Not(_) => level::NOT,
         TreeKind::Negate(_) => level::UNARY,
+        // Before `^` a number with a unit needs brackets, elsewhere it is an operand.
+        TreeKind::Number(_, Some(_)) => level::POWER,
         _ => level::OPERAND,
     }
+}
+
+/// True when the text of a tree that needs no brackets ends with a unit.
+fn ends_with_unit(tree: &Tree) -> bool {
+    match &tree.kind {
+        TreeKind::Number(_, unit) => unit.is_some(),
+        TreeKind::Negate(x) | TreeKind::Not(x) => ends_with_unit(x),
+        TreeKind::Binary(_, _, last) => ends_with_unit(last),
+        _ => false,
+    }
+}
+
+/// True when the text of a tree that needs no brackets starts with a word that could belong to a unit before it.
+fn starts_with_unit_word(tree: &Tree) -> bool {
+    match &tree.kind {
+        TreeKind::Name(name) => !name.quoted && unit_word(&name.text).is_some(),
+        TreeKind::Binary(_, first, _) => starts_with_unit_word(first),
+        _ => false,
+    }
+}
+
+/// A number as it is written in formulas; very large and very small ones with an exponent.
+fn write_number(value: f64, f: &mut Formatter<'_>) -> fmt::Result {
+    if value == 0.0 || (1e-5..1e16).contains(&value.abs()) { write!(f, "{value}") } else { write!(f, "{value:e}") }
 }
 
 fn write_tree(tree: &Tree, least: u8, f: &mut Formatter<'_>) -> fmt::Result {
@@ -187,8 +215,11 @@ fn write_tree(tree: &Tree, least: u8, f: &mut Formatter<'_>) -> fmt::Result {
         return f.write_str(")");
     }
     match &tree.kind {
-        TreeKind::Number(value, None) => write!(f, "{value}"),
-        TreeKind::Number(value, Some(unit)) => write!(f, "{value} {}", unit.text),
+        TreeKind::Number(value, None) => write_number(*value, f),
+        TreeKind::Number(value, Some(unit)) => {
+            write_number(*value, f)?;
+            write!(f, " {}", unit.text)
+        }
         TreeKind::Bool(value) => write!(f, "{value}"),
         TreeKind::Text(text) if text.contains('"') => write!(f, "'{text}'"),
         TreeKind::Text(text) => write!(f, "\"{text}\""),
@@ -219,13 +250,22 @@ fn write_tree(tree: &Tree, least: u8, f: &mut Formatter<'_>) -> fmt::Result {
 
 fn write_binary(op: BinaryOp, a: &Tree, b: &Tree, f: &mut Formatter<'_>) -> fmt::Result {
     let own = level_of(op);
-    let (left, right) = match op {
+    let (left, mut right) = match op {
         // A power binds tighter than the sign before it, but its exponent may have a sign: -2^-3.
         BinaryOp::Power => (level::OPERAND, level::UNARY),
         BinaryOp::Implies => (own + 1, own),
         _ if op.is_comparison() => (level::ADD, level::ADD),
         _ => (own, own + 1),
     };
+    // `(3 USD) / h` is not `3 USD/h`.
+    if matches!(op, BinaryOp::Multiply | BinaryOp::Divide)
+        && level_of_tree(a) >= left
+        && ends_with_unit(a)
+        && level_of_tree(b) >= right
+        && starts_with_unit_word(b)
+    {
+        right = level::BRACKETS;
+    }
     write_tree(a, left, f)?;
     write!(f, " {} ", op.symbol())?;
     write_tree(b, right, f)

@@ -1,3 +1,5 @@
+//! Tests of resolving: names, formulas, requirements and rules.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

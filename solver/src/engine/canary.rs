@@ -59,7 +59,11 @@ fn parity() -> Milp {
 
 /// Runs every known model with and without presolve.
 pub fn sing() -> Result<(), CanaryError> {
-    let known = [("mixed-cover", mixed_cover(), Some(9.0)), ("integer-cover", integer_cover(), Some(14.0)), ("parity", parity(), None)];
+    let known = [
+        ("mixed-cover", mixed_cover(), Some(9.0)),
+        ("integer-cover", integer_cover(), Some(14.0)),
+        ("parity", parity(), None),
+    ];
     for (name, milp, expected) in known {
         for presolve in [Presolve::Automatic, Presolve::Off] {
             let answer = run(&milp, None, &Limits::default(), presolve)

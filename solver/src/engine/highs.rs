@@ -89,12 +89,7 @@ unsafe extern "C" fn interrupt(
 }
 
 /// Runs HiGHS on a model.
-pub(super) fn run(
-    milp: &Milp,
-    start: Option<&[f64]>,
-    limits: &Limits,
-    presolve: Presolve,
-) -> Result<Run, EngineError> {
+pub(super) fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presolve) -> Result<Run, EngineError> {
     let mut engine = Engine::new();
     configure(&mut engine, milp, limits, presolve)?;
     pass_model(&mut engine, milp)?;
@@ -194,13 +189,7 @@ fn read_answer(engine: &Engine, milp: &Milp) -> Result<Run, EngineError> {
         let mut values = vec![0.0; milp.columns()];
         // SAFETY: one slot per column; null for what is not wanted is allowed by the C interface.
         unsafe {
-            sys::Highs_getSolution(
-                engine.0,
-                values.as_mut_ptr(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-            )
+            sys::Highs_getSolution(engine.0, values.as_mut_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut())
         };
         values
     });

@@ -61,7 +61,11 @@ pub(super) fn outside(fleet: &FleetTerm) -> Vec<Term> {
 
 impl Formulation<'_> {
     /// A sum or count over nodes of which each counts by what `outside` is.
-    pub(super) fn encode_conditional(&mut self, fleet: &FleetTerm, outside: Vec<Term>) -> Result<Encoded, FormulateError> {
+    pub(super) fn encode_conditional(
+        &mut self,
+        fleet: &FleetTerm,
+        outside: Vec<Term>,
+    ) -> Result<Encoded, FormulateError> {
         let application = &self.snapshot.application;
         let mut parts: Vec<_> = outside.iter().flat_map(|leaf| parts_of(application, leaf)).collect();
         parts.sort_unstable();

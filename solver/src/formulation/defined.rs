@@ -72,7 +72,13 @@ impl Formulation<'_> {
     }
 
     /// A value of `a`, and one of `b` unless `decided` holds.
-    fn require_right(&mut self, a: &Term, b: &Term, decided: &Term, under: Option<usize>) -> Result<(), FormulateError> {
+    fn require_right(
+        &mut self,
+        a: &Term,
+        b: &Term,
+        decided: &Term,
+        under: Option<usize>,
+    ) -> Result<(), FormulateError> {
         self.require_value(a, under)?;
         if range::range(b, &self.space.ranges).defined {
             return Ok(());

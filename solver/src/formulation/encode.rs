@@ -41,7 +41,6 @@ impl Point for OfferPoint<'_> {
     }
 }
 
-
 /// The opposite of a truth value, with the negation moved inwards.
 pub(super) fn negated(term: &Term) -> Term {
     let flip = |op: BinaryOp, a: &Term, b: &Term| binary(op, a.clone(), b.clone());
@@ -101,10 +100,7 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
             BinaryOp::GreaterEqual | BinaryOp::Greater => Some(if is_max { BinaryOp::Or } else { BinaryOp::And }),
             _ => None,
         }?;
-        return args
-            .iter()
-            .map(|x| binary(op, x.clone(), b.clone()))
-            .reduce(|x, y| binary(joined, x, y));
+        return args.iter().map(|x| binary(op, x.clone(), b.clone())).reduce(|x, y| binary(joined, x, y));
     }
     None
 }

@@ -8,6 +8,7 @@
 mod blocks;
 mod conditional;
 mod defined;
+mod dominance;
 mod encode;
 mod rules;
 mod tabulate;

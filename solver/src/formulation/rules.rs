@@ -143,9 +143,9 @@ impl Formulation<'_> {
                     Some(block @ Block::Mixed { .. }) => {
                         block.sum(|o, n, _| if o == Some(offer) { f64::from(n) } else { 0.0 })
                     }
-                    Some(block @ Block::Pool { patterns, .. }) => block.sum(|o, _, j| {
-                        if o == Some(offer) { f64::from(patterns.list[j].count(id)) } else { 0.0 }
-                    }),
+                    Some(block @ Block::Pool { patterns, .. }) => {
+                        block.sum(|o, _, j| if o == Some(offer) { f64::from(patterns.list[j].count(id)) } else { 0.0 })
+                    }
                     // The rows of a uniform component already say so.
                     _ => continue,
                 };

@@ -263,7 +263,12 @@ impl Formulation<'_> {
 
     /// What is added up along a fleet for the leaves, first one thing for each leaf, and what one node of each cell adds
     /// to each; `None` when a leaf cannot be built up node by node.
-    fn contributions(&self, component: ComponentId, choices: &Choices, leaves: &[Term]) -> Option<(Vec<Tally>, Vec<Vec<f64>>)> {
+    fn contributions(
+        &self,
+        component: ComponentId,
+        choices: &Choices,
+        leaves: &[Term],
+    ) -> Option<(Vec<Tally>, Vec<Vec<f64>>)> {
         let Some(Block::Mixed { cells, .. }) = self.block(Part::Dedicated(component)) else { return None };
         let mut kinds: Vec<Tally> = leaves.iter().map(Tally::of).collect();
         let each = |cell: &super::Cell| {
@@ -406,7 +411,8 @@ impl Formulation<'_> {
         let values = grid
             .iter()
             .map(|g| {
-                let n_of = |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
+                let n_of =
+                    |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
                 leaves
                     .iter()
                     .map(|leaf| match leaf {

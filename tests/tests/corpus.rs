@@ -86,7 +86,10 @@ fn smartwe_demonstrator() {
         let solution = optimum(&snapshot(&model, &six));
         assert_eq!((solution.utility, solution.cost.units()), (1.0, cost), "{file}");
         let refused = solve(&snapshot(&model, &many), &Settings::default());
-        assert!(matches!(&refused, Err(SolveError::Undefined(e)) if e.to_string().contains("division by zero")), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(SolveError::Undefined(e)) if e.to_string().contains("division by zero")),
+            "{refused:?}"
+        );
         let built_in = Arc::new(builtin());
         let solution = optimum(&snapshot(&model, &built_in));
         println!("{file}: utility {} at {}", solution.utility, solution.cost);
@@ -108,4 +111,21 @@ fn two_component_application() {
     let cost = cheapest(8100.0, 10072.0) + cheapest(1024.0, 3100.0);
     assert_eq!(solution.cost, cost);
     assert!((solution.utility - 1.0 / (1.0 + cost.units())).abs() < 1e-12);
+}
+
+#[test]
+fn sage_every_instance() {
+    let corpus = corpus_or_skip!();
+    let published = std::fs::read_to_string(corpus.join("sage/published.csv")).unwrap();
+    let mut solved = 0;
+    for line in published.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let model = application(&corpus.join(format!("sage/apps/{}.json", fields[0]))).unwrap();
+        let offers = catalog(&[corpus.join(format!("sage/offers/offers_{}.json", fields[1]))]).unwrap();
+        let solution = optimum(&snapshot(&model, &offers));
+        assert_eq!(solution.cost.units(), fields[2].parse::<f64>().unwrap(), "{line}");
+        assert_eq!(solution.gap, 0.0);
+        solved += 1;
+    }
+    assert_eq!(solved, 52);
 }

@@ -1,0 +1,42 @@
+# make demo   set up, build, solve three real models
+# make test   set up, build, run every test
+# make bench  print the benchmark tables of BENCHMARKS.md
+# make peers  print the peers' tables beside them (needs python3)
+# make fuzz   fuzz the readers for a minute each
+# Everything is built in the release profile: the engine is compiled once for demo, test, lint and bench.
+
+CARGO ?= cargo
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+
+.PHONY: all setup build demo test lint bench peers fuzz install
+
+all: build
+
+setup:
+	@scripts/setup
+
+build: setup
+	$(CARGO) build --release --locked --bin cardinal
+
+demo: build
+	@scripts/demo $(TARGET)/release/cardinal
+
+test: setup
+	$(CARGO) test --release --locked --workspace
+
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps --quiet
+
+bench: build
+	$(CARGO) bench --locked -p cardinal-benches
+
+peers:
+	benches/peers/run
+
+fuzz: setup
+	fuzz/run
+
+install: setup
+	$(CARGO) install --locked --path cli

@@ -1,0 +1,242 @@
+//! The answer of a solve as plain data: what JSON and YAML show as it is, and what the table shows to people.
+//!
+//! The names of the fields are a contract; fields may be added. What is unknown or infinite is null.
+
+pub mod compose;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::explanation::ExplanationAnswer;
+
+/// Everything that a solve has to say.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// `optimal`, `feasible`, `infeasible` or `unknown`.
+    pub status: &'static str,
+    /// The value of the objective.
+    pub utility: Option<f64>,
+    /// No placement has a better value.
+    pub bound: Option<f64>,
+    /// How far the two are apart, relative to the utility.
+    pub gap: Option<f64>,
+    /// The price of all nodes.
+    pub cost_per_hour: Option<f64>,
+    /// What each component gets.
+    pub components: IndexMap<String, ComponentAnswer>,
+    /// The nodes.
+    pub nodes: Vec<NodeAnswer>,
+    /// How long each step took.
+    pub timing_ms: TimingAnswer,
+    /// Why.
+    pub explanation: ExplanationAnswer,
+    /// The name of the application.
+    pub application: String,
+    /// The code of the money; null for an abstract unit.
+    pub currency: Option<String>,
+    /// What is best.
+    pub objective: ObjectiveAnswer,
+    /// The values of the metrics that the answer rests on.
+    pub metrics: IndexMap<String, MetricAnswer>,
+    /// What runs now, when it was given.
+    pub current: Option<CurrentAnswer>,
+    /// SLOs that do not depend on the placement and do not hold now.
+    pub violated_slos: Vec<RuleAnswer>,
+    /// What to be careful about.
+    pub warnings: Vec<WarningAnswer>,
+    /// Where the offers come from.
+    pub catalog: CatalogAnswer,
+    /// How it was proven.
+    pub proof: ProofAnswer,
+}
+
+/// What a component gets.
+#[derive(Debug, Default, Serialize)]
+pub struct ComponentAnswer {
+    /// The number of instances.
+    pub cardinality: u64,
+    /// Instances by offer.
+    pub offers: IndexMap<String, u64>,
+}
+
+/// Identical nodes.
+#[derive(Debug, Serialize)]
+pub struct NodeAnswer {
+    /// The id of the offer.
+    pub offer: String,
+    /// The zone, where it matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// How many nodes.
+    pub count: u32,
+    /// The price of one per hour.
+    pub price: f64,
+    /// Instances on each.
+    pub instances: IndexMap<String, u32>,
+    /// Who sells it.
+    pub provider: String,
+    /// Where.
+    pub region: String,
+    /// The machine type.
+    pub machine_type: String,
+    /// How it is bought.
+    pub purchase: &'static str,
+    /// vCPU.
+    pub cores: f64,
+    /// Memory.
+    pub memory_mib: f64,
+    /// True for nodes that several components share.
+    pub shared: bool,
+}
+
+/// Milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct TimingAnswer {
+    /// From the start of the process: reading model, catalogs, metrics, deployment.
+    pub load: f64,
+    /// Finding and reducing what can be chosen from.
+    pub reduce: f64,
+    /// Building the integer programs.
+    pub formulate: f64,
+    /// Solving them.
+    pub solve: f64,
+    /// Checking the answer.
+    pub verify: f64,
+    /// Finding out why.
+    pub explain: f64,
+    /// From the start of the process.
+    pub total: f64,
+}
+
+impl TimingAnswer {
+    /// From the first look at the offers to the checked answer.
+    pub fn proof(&self) -> f64 {
+        self.reduce + self.formulate + self.solve + self.verify
+    }
+}
+
+/// What is best.
+#[derive(Debug, Serialize)]
+pub struct ObjectiveAnswer {
+    /// `maximize` or `minimize`.
+    pub direction: &'static str,
+    /// The formula as it was written.
+    pub formula: String,
+}
+
+/// The value of a metric.
+#[derive(Debug, Serialize)]
+pub struct MetricAnswer {
+    /// The value.
+    pub value: f64,
+    /// Its unit; null for a bare number.
+    pub unit: Option<String>,
+    /// `given`, `computed` on the answer, or `default`.
+    pub source: &'static str,
+}
+
+/// What runs now.
+#[derive(Debug, Serialize)]
+pub struct CurrentAnswer {
+    /// The value of the objective; null when it has none.
+    pub utility: Option<f64>,
+    /// The price of all nodes; null when a vanished offer has none.
+    pub cost_per_hour: Option<f64>,
+    /// Rules that it breaks.
+    pub violations: Vec<String>,
+    /// Offers that the catalog no longer has.
+    pub vanished: Vec<String>,
+    /// What the answer changes.
+    pub changes: Vec<ChangeAnswer>,
+    /// True when the answer is what runs now, because nothing better was found in time.
+    pub kept: bool,
+}
+
+/// What the answer changes about a component.
+#[derive(Debug, Serialize)]
+pub struct ChangeAnswer {
+    /// The component.
+    pub component: String,
+    /// The number of instances now.
+    pub from: u64,
+    /// The number of instances then.
+    pub to: u64,
+    /// Instances more (or fewer) by offer.
+    pub offers: IndexMap<String, i64>,
+}
+
+/// A rule of the model.
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleAnswer {
+    /// `constraint`, `slo`, `structure`, `quota` or `spread`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+    /// Where it stands in the model.
+    pub line: Option<usize>,
+    /// Where it stands in the line.
+    pub column: Option<usize>,
+}
+
+/// A warning.
+#[derive(Debug, Serialize)]
+pub struct WarningAnswer {
+    /// What to be careful about.
+    pub message: String,
+    /// The mend.
+    pub help: Option<String>,
+    /// The file that it is about.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<usize>,
+    /// The column in it.
+    pub column: Option<usize>,
+}
+
+/// Where the offers come from.
+#[derive(Debug, Serialize)]
+pub struct CatalogAnswer {
+    /// The number of offers.
+    pub offers: usize,
+    /// When the prices were read.
+    pub date: Option<String>,
+    /// How long ago.
+    pub age_days: Option<i64>,
+    /// From where.
+    pub source: Option<String>,
+}
+
+/// How an answer was proven.
+#[derive(Debug, Serialize)]
+pub struct ProofAnswer {
+    /// Decimal logarithm of the number of combinations of offers and cardinalities.
+    pub combinations_log10: f64,
+    /// Ways to fill a shared node.
+    pub patterns: usize,
+    /// Independent sub-problems.
+    pub clusters: usize,
+    /// Columns of the largest integer program.
+    pub columns: usize,
+    /// Rows of the largest integer program.
+    pub rows: usize,
+    /// Nodes of the search trees.
+    pub nodes: u64,
+    /// What each component could choose from.
+    pub reductions: IndexMap<String, ReductionAnswer>,
+}
+
+/// What a component could choose from.
+#[derive(Debug, Serialize)]
+pub struct ReductionAnswer {
+    /// Offers that satisfy its requirements.
+    pub admissible: usize,
+    /// Of these not dominated by others.
+    pub kept: usize,
+}
+
+/// The number, unless it is infinite or none.
+pub fn finite(x: f64) -> Option<f64> {
+    x.is_finite().then_some(x)
+}

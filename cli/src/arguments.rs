@@ -1,0 +1,377 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cardinal_interop::Format;
+use cardinal_interop::catalog::CatalogFormat;
+use cardinal_models::unit::{conversion, parse_quantity, parse_unit};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  cardinal solve examples/smartwe.yaml
+  cardinal solve model.yaml --metric requests=260 --metric rt=120ms --current running.json
+  cardinal solve model.xmi --catalog prices.csv --time-limit 1min --gap 1% --output json
+  cardinal check *.yaml
+  cardinal catalog show --region DE --cores '>= 4' --sort price
+
+Exit status: 0 solved within the asked gap; 1 internal failure; 2 bad usage or invalid input; 3 no admissible
+placement exists; 4 a limit was reached before the asked gap (the best found is printed).";
+
+/// The proven best placement of an application: how many instances of each component, on which machines
+#[derive(Debug, Parser)]
+#[command(name = "cardinal", version, after_help = EXAMPLES, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    /// When to use colours; `auto` is on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the best placement of an application, with proof
+    Solve(Solve),
+    /// Report every mistake of a model, with its place and the mend
+    Check(Check),
+    /// Write a model of any known format as native YAML
+    Convert(Convert),
+    /// Print the JSON Schema of a file, for editors and validators
+    Schema(Schema),
+    /// Show, import and convert catalogs of offers
+    Catalog {
+        /// What to do.
+        #[command(subcommand)]
+        command: Catalog,
+    },
+    /// Print the completions for a shell
+    #[command(after_help = "Example: cardinal completions bash > ~/.local/share/bash-completion/completions/cardinal")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    #[command(hide = true)]
+    Man {
+        /// Of one command
+        command: Option<String>,
+    },
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice for everything that is printed from now on.
+    pub fn apply(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+const SOLVE_EXAMPLES: &str = "\
+Examples:
+  cardinal solve examples/smartwe.yaml
+  cardinal solve examples/smartwe.yaml --metric memory_used=97 --metric requests=260/s
+  cardinal solve model.yaml --output json > running.json
+  cardinal solve model.yaml --current running.json --metric rt=120ms
+  generate-model | cardinal solve - --catalog prices.csv --gap 0.1% --time-limit 30s";
+
+/// Find the best placement of an application, with proof.
+#[derive(Debug, Args)]
+#[command(after_help = SOLVE_EXAMPLES)]
+pub struct Solve {
+    /// The model: native YAML or JSON, CAMEL XMI, SAGE JSON; `-` for standard input
+    pub model: PathBuf,
+    /// Take the model for this format instead of recognising it
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub from: Option<Format>,
+    /// Offers to choose from; may be repeated, later files win; `builtin` is the built-in one, which is also used when
+    /// none is given
+    #[arg(long = "catalog", value_name = "FILE")]
+    pub catalogs: Vec<PathBuf>,
+    /// The value of a metric, in the metric's unit or with one: `requests=260`, `rt=120ms`; may be repeated
+    #[arg(long = "metric", value_name = "NAME=VALUE")]
+    pub metrics: Vec<String>,
+    /// What runs now: a deployment file, or the JSON or YAML answer of an earlier solve
+    #[arg(long, value_name = "DEPLOYMENT")]
+    pub current: Option<PathBuf>,
+    /// The longest time to solve, such as `500ms`, `2min`; `none` for no limit
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time_limit)]
+    pub time_limit: TimeLimit,
+    /// Stop when the answer is proven to be this close to the best: `0.01` or `1%`
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = gap)]
+    pub gap: f64,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: AnswerForm,
+    /// Leave out why the answer is what it is, which takes time to find out
+    #[arg(long)]
+    pub no_explain: bool,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AnswerForm {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// The same as JSON, in YAML.
+    Yaml,
+}
+
+/// Report every mistake of a model, with its place and the mend.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cardinal check examples/*.yaml --output json")]
+pub struct Check {
+    /// The models; `-` for standard input
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<PathBuf>,
+    /// Take the models for this format instead of recognising it
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub from: Option<Format>,
+    /// How to write the findings
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: ReportForm,
+}
+
+/// The form of findings and reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Write a model of any known format as native YAML.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cardinal convert model.xmi -o model.yaml")]
+pub struct Convert {
+    /// The model; `-` for standard input
+    pub model: PathBuf,
+    /// Take the model for this format instead of recognising it
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub from: Option<Format>,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How to write, on standard error, what was decided and left out
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub report: ReportForm,
+}
+
+/// Print the JSON Schema of a file.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cardinal schema > cardinal.schema.json")]
+pub struct Schema {
+    /// Of which file
+    #[arg(long, value_enum, default_value_t)]
+    pub of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum SchemaOf {
+    /// The application model.
+    #[default]
+    Model,
+    /// The running deployment, for `--current`.
+    Deployment,
+}
+
+/// Show, import and convert catalogs of offers.
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// List offers
+    Show(CatalogShow),
+    /// Write catalogs of any known form as one native catalog
+    Import(CatalogImport),
+    /// Write a catalog with its prices in another currency
+    Convert(CatalogConvert),
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  cardinal catalog show --region DE --cores '>= 4' --memory '8 GiB..16 GiB'
+  cardinal catalog show prices.csv --provider aws --machine-type 'm5.*' --sort memory --limit 0";
+
+/// List offers.
+#[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub struct CatalogShow {
+    /// The catalogs; none for the built-in one
+    pub files: Vec<PathBuf>,
+    /// Only this provider; `*` stands for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub provider: Option<String>,
+    /// Only offers that lie there: a zone, region, country or continent
+    #[arg(long, value_name = "PLACE")]
+    pub region: Option<String>,
+    /// Only this machine type; `*` stands for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub machine_type: Option<String>,
+    /// Only so many vCPU: `4`, `2..8`, `>= 4`
+    #[arg(long, value_name = "NUMBER")]
+    pub cores: Option<String>,
+    /// Only so much memory: `8 GiB`, `>= 8 GiB`
+    #[arg(long, value_name = "AMOUNT")]
+    pub memory: Option<String>,
+    /// Only offers that are bought like this
+    #[arg(long, value_name = "PURCHASE", value_parser = ["on-demand", "spot", "reserved"])]
+    pub purchase: Option<String>,
+    /// Show at most so many, 0 for all [default: 20 in a table, all otherwise]
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+    /// In which order
+    #[arg(long, value_enum, default_value_t)]
+    pub sort: Sort,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: CatalogForm,
+}
+
+/// The order of offers, ascending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// By price.
+    #[default]
+    Price,
+    /// By vCPU, then price.
+    Cores,
+    /// By memory, then price.
+    Memory,
+    /// By id.
+    Id,
+}
+
+/// The form of a list of offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CatalogForm {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// A native catalog.
+    Csv,
+}
+
+/// Write catalogs of any known form as one native catalog.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cardinal catalog import node-candidates.json -o offers.yaml")]
+pub struct CatalogImport {
+    /// The catalogs; later ones win where an id occurs twice
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Take the files for this form instead of recognising it
+    #[arg(long, value_name = "FORM", value_parser = catalog_format_parser())]
+    pub from: Option<CatalogFormat>,
+    /// Write to this file instead of standard output: YAML for `.yaml` and `.yml`, CSV otherwise
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Write a catalog with its prices in another currency.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cardinal catalog convert prices.csv --currency EUR --rate 0.92 -o prices-eur.csv")]
+pub struct CatalogConvert {
+    /// The catalog; `builtin` for the built-in one
+    pub file: PathBuf,
+    /// The currency to convert to
+    #[arg(long, value_name = "CODE")]
+    pub currency: String,
+    /// How much of it one unit of the catalog's currency is worth
+    #[arg(long)]
+    pub rate: f64,
+    /// Write to this file instead of standard output: YAML for `.yaml` and `.yml`, CSV otherwise
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The longest time to solve; `None` for no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLimit(pub Option<Duration>);
+
+fn time_limit(text: &str) -> Result<TimeLimit, String> {
+    if text == "none" {
+        return Ok(TimeLimit(None));
+    }
+    let (value, unit) = parse_quantity(text)?;
+    let second = parse_unit("s")?;
+    let factor = conversion(unit.unwrap_or(second), second).ok_or("write a time such as `500ms`, `10s` or `2min`")?;
+    let seconds = value * factor;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(limit) if !limit.is_zero() => Ok(TimeLimit(Some(limit))),
+        _ => Err("the time must be above zero; `none` is no limit".to_owned()),
+    }
+}
+
+fn gap(text: &str) -> Result<f64, String> {
+    let (digits, factor) = match text.trim().strip_suffix('%') {
+        Some(percent) => (percent.trim(), 0.01),
+        None => (text.trim(), 1.0),
+    };
+    let value: f64 = digits.parse().map_err(|_| "write a share such as `0.01` or `1%`".to_owned())?;
+    if !value.is_finite() || value < 0.0 {
+        return Err("the gap is zero or more".to_owned());
+    }
+    Ok(value * factor)
+}
+
+fn format_parser() -> impl clap::builder::TypedValueParser<Value = Format> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    // The parser lets only known names pass.
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).map(|name| Format::named(&name).unwrap_or(Format::Native))
+}
+
+fn catalog_format_parser() -> impl clap::builder::TypedValueParser<Value = CatalogFormat> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    // The parser lets only known names pass.
+    PossibleValuesParser::new(CatalogFormat::ALL.map(CatalogFormat::name))
+        .map(|name| CatalogFormat::named(&name).unwrap_or(CatalogFormat::NativeCsv))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_times_and_shares() {
+        let seconds = |text: &str| time_limit(text).map(|t| t.0.map(|d| d.as_secs_f64()));
+        assert_eq!(seconds("500ms"), Ok(Some(0.5)));
+        assert_eq!(seconds("2min"), Ok(Some(120.0)));
+        assert_eq!(seconds("3"), Ok(Some(3.0)));
+        assert_eq!(seconds("none"), Ok(None));
+        assert!(seconds("0").is_err() && seconds("-1s").is_err() && seconds("3 GB").is_err() && seconds("x").is_err());
+        assert_eq!(gap("1%"), Ok(0.01));
+        assert_eq!(gap("0.001"), Ok(0.001));
+        assert!(gap("-1").is_err() && gap("NaN").is_err() && gap("").is_err());
+    }
+}

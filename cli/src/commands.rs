@@ -1,0 +1,9 @@
+//! What each command does.
+
+pub mod catalog;
+pub mod check;
+pub mod completions;
+pub mod convert;
+pub mod man;
+pub mod schema;
+pub mod solve;

@@ -1,0 +1,92 @@
+//! `cardinal check`: every mistake of models, with its place and the mend.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::arguments::{Check, ReportForm};
+use crate::failure::{Exit, Failure, Finding, findings};
+use crate::input::files;
+use crate::input::model::{Model, interpret};
+use crate::render::numbers::count;
+use crate::{output, render};
+
+/// What is said about one file.
+struct Verdict {
+    file: String,
+    model: Option<Model>,
+    findings: Vec<Finding>,
+}
+
+/// Checks models.
+pub fn run(arguments: &Check) -> Result<Exit, Failure> {
+    let verdicts: Vec<Verdict> = arguments.models.iter().map(|path| judge(path, arguments)).collect();
+    match arguments.output {
+        ReportForm::Text => {
+            for verdict in &verdicts {
+                say(verdict)?;
+            }
+        }
+        ReportForm::Json => {
+            let files: Vec<Value> = verdicts.iter().map(value).collect();
+            output::print_raw(render::json::json(&json!({ "files": files }))?.as_bytes())?;
+        }
+    }
+    let is_good = verdicts.iter().all(|v| v.model.is_some());
+    Ok(if is_good { Exit::Solved } else { Exit::Invalid })
+}
+
+fn judge(path: &Path, arguments: &Check) -> Verdict {
+    let source = match files::read(path) {
+        Ok(source) => source,
+        Err(failure) => {
+            return Verdict { file: path.display().to_string(), model: None, findings: failure.findings };
+        }
+    };
+    let file = source.name.clone();
+    match interpret(&source, arguments.from) {
+        Ok(model) => Verdict { file, findings: model.warnings.clone(), model: Some(model) },
+        Err(errors) => Verdict { file, model: None, findings: findings(&source, errors) },
+    }
+}
+
+fn say(verdict: &Verdict) -> Result<(), Failure> {
+    render::diagnostics::show(&verdict.findings);
+    let warnings = verdict.findings.iter().filter(|f| !f.is_error()).count();
+    let with = if warnings == 0 { String::new() } else { format!(", {}", count(warnings, "warning")) };
+    match &verdict.model {
+        Some(model) => output::print(&format!("{}: ok: {}{with}\n", verdict.file, contents(model))),
+        None => {
+            let errors = verdict.findings.len() - warnings;
+            render::diagnostics::note(&format!("{}: {}{with}", verdict.file, count(errors, "error")));
+            Ok(())
+        }
+    }
+}
+
+/// What is in the model.
+fn contents(model: &Model) -> String {
+    let application = &model.application;
+    let parts = [
+        (application.components.len(), "component"),
+        (application.metrics.len(), "metric"),
+        (application.constraints.len(), "constraint"),
+        (application.structure.len(), "structural rule"),
+        (application.quotas.len(), "quota"),
+    ];
+    let shown = parts.iter().enumerate().filter(|(i, (n, _))| *i == 0 || *n > 0);
+    shown.map(|(_, (n, word))| count(*n, word)).collect::<Vec<_>>().join(", ")
+}
+
+fn value(verdict: &Verdict) -> Value {
+    let application = verdict.model.as_ref().map(|m| &m.application);
+    json!({
+        "file": verdict.file,
+        "ok": application.is_some(),
+        "application": application.map(|a| a.name.as_str()),
+        "components": application.map(|a| a.components.len()),
+        "metrics": application.map(|a| a.metrics.len()),
+        "constraints": application.map(|a| a.constraints.len()),
+        "findings": verdict.findings.iter().map(render::diagnostics::value).collect::<Vec<_>>(),
+    })
+}

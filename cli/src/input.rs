@@ -1,0 +1,7 @@
+//! What commands read: files, models, catalogs, metric values, the running deployment.
+
+pub mod catalogs;
+pub mod current;
+pub mod files;
+pub mod metrics;
+pub mod model;

@@ -1,0 +1,75 @@
+//! Reads and merges the catalogs of a command.
+
+use std::path::{Path, PathBuf};
+
+use cardinal_interop::catalog::{CatalogFormat, builtin, merge, read_catalog};
+use cardinal_models::catalog::Catalog;
+
+use super::files;
+use super::model::Model;
+use crate::failure::{Failure, Finding, findings};
+
+/// The word for the built-in catalog.
+const BUILTIN: &str = "builtin";
+
+/// Reads the catalogs and merges them, with everything that is probably not meant; without a file the built-in one.
+pub fn load(paths: &[PathBuf], form: Option<CatalogFormat>) -> Result<(Catalog, Vec<Finding>), Failure> {
+    if paths.is_empty() {
+        return Ok((builtin(), Vec::new()));
+    }
+    let (mut catalogs, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for path in paths {
+        if is_builtin(path) {
+            catalogs.push(builtin());
+            continue;
+        }
+        let source = match files::read(path) {
+            Ok(source) => source,
+            Err(failure) => {
+                errors.extend(failure.findings);
+                continue;
+            }
+        };
+        match read_catalog(&source, form) {
+            Ok((catalog, doubts)) => {
+                warnings.extend(findings(&source, doubts));
+                catalogs.push(catalog);
+            }
+            Err(wrong) => errors.extend(findings(&source, wrong)),
+        }
+    }
+    if !errors.is_empty() {
+        errors.extend(warnings);
+        return Err(Failure::invalid(errors));
+    }
+    let placeless = |d| Finding { diagnostic: d, source: None };
+    let (catalog, doubts) =
+        merge(catalogs).map_err(|wrong| Failure::invalid(wrong.0.into_iter().map(placeless).collect()))?;
+    warnings.extend(doubts.0.into_iter().map(placeless));
+    Ok((catalog, warnings))
+}
+
+/// A file of that name comes first.
+fn is_builtin(path: &Path) -> bool {
+    path == Path::new(BUILTIN) && !path.exists()
+}
+
+/// Refuses a catalog whose money is not the model's.
+pub fn check_currency(model: &Model, catalog: &Catalog, paths: &[PathBuf]) -> Result<(), Failure> {
+    let Some(wanted) = &model.application.currency else { return Ok(()) };
+    if *wanted == catalog.currency {
+        return Ok(());
+    }
+    let prices = if catalog.currency.is_empty() { "an abstract unit" } else { &catalog.currency };
+    let file = paths.first().map_or(BUILTIN.to_owned(), |path| path.display().to_string());
+    let finding = Finding::error(format!("the model counts in {wanted}, the prices of the catalog are in {prices}"))
+        .help(format!(
+            "convert the prices: `cardinal catalog convert {file} --currency {wanted} --rate RATE -o FILE`, RATE being \
+             the {wanted} for one unit of the catalog's; then `--catalog FILE`"
+        ));
+    Err(match &model.document.currency {
+        Some(stated) => finding.at(&model.source, stated.span),
+        None => finding,
+    }
+    .into())
+}

@@ -1,0 +1,53 @@
+//! The command `cardinal`. This file only dispatches: what a command does is in `commands`, what it reads in `input`,
+//! how it shows its answer in `render`.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod arguments;
+mod clock;
+mod commands;
+mod explanation;
+mod failure;
+mod input;
+mod interrupt;
+mod output;
+mod progress;
+mod render;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => {
+            // Help and version are such refusals too; a closed pipe is no fault of theirs.
+            let _ = refusal.print();
+            return if refusal.use_stderr() { Exit::Invalid.into() } else { Exit::Solved.into() };
+        }
+    };
+    arguments.color.apply();
+    let exit = run(arguments, started).unwrap_or_else(|failure| {
+        render::diagnostics::show(&failure.findings);
+        failure.exit
+    });
+    exit.into()
+}
+
+fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Solve(solve) => commands::solve::run(&solve, started),
+        Command::Check(check) => commands::check::run(&check),
+        Command::Convert(convert) => commands::convert::run(&convert),
+        Command::Schema(schema) => commands::schema::run(&schema),
+        Command::Catalog { command } => commands::catalog::run(&command),
+        Command::Completions { shell } => commands::completions::run(shell),
+        Command::Man { command } => commands::man::run(command.as_deref()),
+    }
+}

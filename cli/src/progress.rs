@@ -1,0 +1,54 @@
+//! The line on the terminal that says that a long solve is alive.
+
+use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A solve that is shorter shows no line.
+const SILENT: Duration = Duration::from_secs(1);
+const STEP: Duration = Duration::from_millis(200);
+const CLEAR_LINE: &str = "\r\x1b[2K";
+
+/// A progress line that goes away when this is dropped.
+pub struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Progress {
+    /// Begins; shows nothing where standard error is no terminal.
+    pub fn start(time_limit: Option<Duration>) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Progress(None);
+        }
+        let (stop, stopped) = channel();
+        let begin = Instant::now();
+        let thread = std::thread::spawn(move || {
+            let mut wait = SILENT;
+            let mut is_shown = false;
+            while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                wait = STEP;
+                is_shown = true;
+                let elapsed = begin.elapsed().as_secs_f64();
+                let of = time_limit.map_or(String::new(), |limit| format!(" of at most {:.0} s", limit.as_secs_f64()));
+                // A terminal that is gone is no reason to stop solving.
+                let _ = write!(
+                    std::io::stderr(),
+                    "{CLEAR_LINE}solving: {elapsed:.1} s{of}; Ctrl-C for the best found so far"
+                );
+            }
+            if is_shown {
+                let _ = write!(std::io::stderr(), "{CLEAR_LINE}");
+            }
+        });
+        Progress(Some((stop, thread)))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.0.take() {
+            drop(stop);
+            // A panic of the thread was printed by it.
+            let _ = thread.join();
+        }
+    }
+}

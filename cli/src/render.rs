@@ -1,0 +1,10 @@
+//! How findings and answers are shown.
+
+pub mod conflict;
+pub mod diagnostics;
+pub mod json;
+pub mod numbers;
+pub mod offers;
+pub mod style;
+pub mod table;
+pub mod why;

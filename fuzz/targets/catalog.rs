@@ -1,0 +1,37 @@
+//! Catalogs in every form, and writing what was read.
+#![no_main]
+
+use cardinal_fuzz::{check_findings, check_refusal, source};
+use cardinal_interop::catalog::{CatalogFormat, read_catalog, to_csv, to_yaml};
+use cardinal_models::catalog::Catalog;
+use cardinal_models::diagnostic::Source;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let source = source(data);
+    // As it is recognised, or as a user might force it.
+    let forced = match source.text.len() % 4 {
+        3 => Some(CatalogFormat::ALL[source.text.len() / 4 % CatalogFormat::ALL.len()]),
+        _ => None,
+    };
+    match read_catalog(&source, forced) {
+        Ok((catalog, warnings)) => {
+            assert!(!warnings.has_errors(), "{warnings}");
+            check_findings(&source, &warnings);
+            // The table form has documented exceptions, so that only its size is compared.
+            assert_eq!(again(to_csv(&catalog), CatalogFormat::NativeCsv).len(), catalog.len());
+            let written = to_yaml(&catalog);
+            assert_eq!(again(written.clone(), CatalogFormat::NativeYaml).offers(), catalog.offers(), "{written}");
+        }
+        Err(findings) => check_refusal(&source, &findings),
+    }
+});
+
+/// What is written is read back.
+fn again(text: String, format: CatalogFormat) -> Catalog {
+    let source = Source::new("written", text);
+    match read_catalog(&source, Some(format)) {
+        Ok((catalog, _)) => catalog,
+        Err(findings) => panic!("what is written as {format} is not read: {findings}\n{}", source.text),
+    }
+}
