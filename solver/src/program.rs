@@ -335,7 +335,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         objective.compact();
         objective.constant = 0.0;
         let largest = objective.terms.iter().map(|(_, x)| x.abs()).fold(0.0, f64::max);
-        let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.milp.integer[*c]);
+        let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.is_whole(*c));
         let step = if over_integers { common_step(&objective) } else { None };
         let (unit, whole) = match step {
             Some(step) if largest / step <= 1e8 => (step, true),

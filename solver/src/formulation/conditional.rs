@@ -92,7 +92,7 @@ impl Formulation<'_> {
             if low == 0.0 && high == 0.0 {
                 continue;
             }
-            let whole = linear.terms.iter().all(|(c, x)| self.milp.integer[*c] && x.fract() == 0.0);
+            let whole = linear.terms.iter().all(|(c, x)| self.is_whole(*c) && x.fract() == 0.0);
             let column = self.milp.add_column(low.min(0.0), high.max(0.0), whole);
             let result = Linear { terms: vec![(column, 1.0)], constant: 0.0 };
             // 0 where the indicator is 0 ...
