@@ -15,5 +15,6 @@ pub mod formulas;
 pub mod generate;
 pub mod laws;
 pub mod oracle;
+pub mod reference;
 pub mod shrink;
 pub mod world;
