@@ -14,6 +14,7 @@ pub mod draw;
 pub mod formulas;
 pub mod generate;
 pub mod laws;
+pub mod mutation;
 pub mod oracle;
 pub mod reference;
 pub mod shrink;
