@@ -195,8 +195,11 @@ impl LinearModel {
                 (0..p.high).map(instance).collect()
             })
             .collect();
-        let chosen: Vec<Vec<Variable>> =
-            self.parts.iter().map(|_| self.offers.iter().map(|_| variables.add(variable().binary())).collect()).collect();
+        let chosen: Vec<Vec<Variable>> = self
+            .parts
+            .iter()
+            .map(|_| self.offers.iter().map(|_| variables.add(variable().binary())).collect())
+            .collect();
         let total = |terms: &[(f64, Measure, usize)]| -> Expression {
             let each = terms.iter().flat_map(|(factor, measure, part)| {
                 let runs = &runs[*part];
