@@ -158,7 +158,7 @@ fn peel(term: &Term, leaves: &impl Leaves) -> Option<Peeled> {
             let strictly_rising = match function {
                 Function::Exp => inner.high < 700.0,
                 Function::Atan | Function::Radians | Function::Degrees | Function::Number => true,
-                Function::Sqrt => inner.is_nonnegative(),
+                Function::Sqrt | Function::Abs => inner.is_nonnegative(),
                 Function::Ln | Function::Log10 | Function::Log2 => inner.is_positive(),
                 _ => false,
             };

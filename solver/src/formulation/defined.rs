@@ -54,6 +54,10 @@ impl Formulation<'_> {
             // The right side counts only where the left one leaves the matter open.
             Term::Binary(BinaryOp::Or, a, b) => self.require_right(a, b, a, under),
             Term::Binary(BinaryOp::And | BinaryOp::Implies, a, b) => self.require_right(a, b, &negated(a), under),
+            Term::If(c, a, b) => {
+                self.require_right(c, a, &negated(c), under)?;
+                self.require_right(c, b, c, under)
+            }
             Term::Binary(BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power, ..) => {
                 let encoded = self.encode(term)?;
                 self.require_defined(&encoded.undefined, under);

@@ -63,6 +63,9 @@ pub(super) fn negated(term: &Term) -> Term {
             }
             _ => Term::Not(Box::new(term.clone())),
         },
+        Term::If(c, a, b) if a.is_truth() && b.is_truth() => {
+            Term::If(c.clone(), Box::new(negated(a)), Box::new(negated(b)))
+        }
         other => Term::Not(Box::new(other.clone())),
     }
 }
@@ -304,6 +307,10 @@ impl Formulation<'_> {
                 self.enforce_either(&first, &second, under)
             }
             Term::Binary(op, a, b) if op.is_comparison() => self.enforce_comparison(*op, a, b, under),
+            Term::If(c, a, b) if a.is_truth() && b.is_truth() => {
+                self.enforce_either(&negated(c), a, under)?;
+                self.enforce_either(c, b, under)
+            }
             _ => self.enforce_table(term, under),
         }
     }
