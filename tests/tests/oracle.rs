@@ -30,9 +30,19 @@ fn wrong(world: &World) -> Option<String> {
 
 #[test]
 fn the_answer_is_the_best_of_all_placements() {
+    all_agree("the answer is the best of all placements", 4_000, &Size::SMALL);
+}
+
+#[test]
+fn the_answer_is_the_best_of_all_larger_fleets() {
+    let size = Size { components: 2, offers: 4, instances: 8, ..Size::SMALL };
+    all_agree("the answer is the best of all larger fleets", 2_000, &size);
+}
+
+fn all_agree(name: &str, cases: u64, size: &Size) {
     let seen = Mutex::new(Seen::default());
-    each("the answer is the best of all placements", 3_000, |seed| {
-        let world = world(seed, &Size::SMALL);
+    each(name, cases, |seed| {
+        let world = world(seed, size);
         let snapshot = world.snapshot();
         let Ok(verdict) = best(&snapshot) else {
             seen.lock().unwrap().too_large += 1;

@@ -285,3 +285,17 @@ fn a_node_in_a_zone_that_is_not_told_is_not_in_a_zone_of_its_own() {
     world.current = Some(Placement { groups: vec![node] });
     assert_eq!(best_of(&world).utility, 2.0);
 }
+
+#[test]
+fn a_choice_between_conditions_on_shared_nodes() {
+    let with = |rest: &str| {
+        of(&format!("components:\n  web: {SHARED}\n  db: {{cardinality: 0..3, fleet: mixed}}\n{rest}"), two())
+    };
+    let world = with("constraints: {c: 'if(db.cardinality >= 1, node_count <= 5, total_cost >= 0.3)'}");
+    assert_eq!(best_of(&world).utility, 0.2);
+    assert_eq!(
+        best_of(&with("constraints: {c: 'not if(db.cardinality >= 1, node_count >= 3, total_cost <= 0.5)'}")).utility,
+        0.2
+    );
+    assert_eq!(best_of(&with("utility: {minimize: '0 - sqrt(abs(number(total_cost)))'}")).strict.0, 1_500_000_000);
+}
