@@ -8,7 +8,6 @@
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostics, Source};
 use cardinal_models::quantity::Bytes;
-use cardinal_models::span::Span;
 use serde::Deserialize;
 
 use super::assemble::Assembler;
