@@ -325,7 +325,14 @@ impl Search<'_> {
         if together.status == RunStatus::Infeasible {
             return Ok(Outcome { status: Status::Infeasible, solution: None, report });
         }
-        let found = together.placement.and_then(|p| self.utility(&p).map(|u| (p, u)));
+        let found = match together.placement {
+            None => None,
+            Some(placement) => {
+                let formula = &self.snapshot.application.objective.formula;
+                let utility = self.evaluator.number(formula, &placement).map_err(SolveError::Undefined)?;
+                Some((placement, utility))
+            }
+        };
         let running = if together.status == RunStatus::Limit { self.running() } else { None };
         let best = match (found, running) {
             (Some((_, u)), Some((current, value))) if self.is_better(value, u) => {
