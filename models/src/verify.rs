@@ -288,9 +288,23 @@ impl<'a> Check<'a> {
     fn spread(&mut self, id: ComponentId, component: &Component) {
         for rule in &component.spread {
             let mut places: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+            // Instances of a region in zones that are not told: they may all be in one, whichever it is.
+            let mut anywhere: BTreeMap<(&str, &str), u64> = BTreeMap::new();
             for group in self.groups().filter(|group| hosts(group, id)) {
-                let place = place_of(group, self.offer(group.offer), rule.by);
-                *places.entry(place).or_default() += on_node(group, id) * u64::from(group.count);
+                let offer = self.offer(group.offer);
+                let number = on_node(group, id) * u64::from(group.count);
+                if rule.by == SpreadBy::Zone && group.zone.is_none() && !offer.zones.is_empty() {
+                    *anywhere.entry((&offer.provider, &offer.region)).or_default() += number;
+                } else {
+                    *places.entry(place_of(group, offer, rule.by)).or_default() += number;
+                }
+            }
+            for ((provider, region), number) in anywhere {
+                let zones = places.range_mut((provider, region, "\u{1}")..);
+                let same = zones.take_while(|((p, r, _), _)| (*p, *r) == (provider, region));
+                if same.map(|(_, known)| *known += number).count() == 0 {
+                    places.insert((provider, region, "a zone that is not told"), number);
+                }
             }
             for ((a, b, c), number) in places {
                 if number > u64::from(rule.at_most) {

@@ -81,18 +81,17 @@ fn constant(term: &Term) -> Option<f64> {
 pub fn take_apart(application: &Application, objective: &Term, leaves: &impl Leaves) -> Objective {
     let mut result = Objective { terms: Vec::new(), conditions: Vec::new(), sign: 1.0, outer: Vec::new() };
     let mut term = objective.clone();
-    while !is_table(application, &term) {
-        match peel(&term, leaves) {
-            Some(peeled) => {
-                result.outer.push(peeled.step);
-                result.conditions.extend(peeled.condition);
-                if peeled.falls {
-                    result.sign = -result.sign;
-                }
-                term = peeled.inner;
-            }
-            None => break,
+    // A table is peeled too: an exponential spans more orders of magnitude than the engine can tell apart.
+    while let Some(peeled) = peel(&term, leaves) {
+        if peeled.condition.is_some() && is_table(application, &term) {
+            break;
         }
+        result.outer.push(peeled.step);
+        result.conditions.extend(peeled.condition);
+        if peeled.falls {
+            result.sign = -result.sign;
+        }
+        term = peeled.inner;
     }
     if !is_table(application, &term)
         && let Some(logarithms) = as_logarithms(application, &term, leaves)

@@ -425,8 +425,15 @@ fn add_running(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], rules
             .all(|(c, n)| application[*c].per_node.is_none_or(|most| *n <= most) && space.pool_admits[at][c.index()]);
         let apart = (0..shared.len()).all(|i| counts[i] == 0 || rules.allows_beside(&counts, i));
         if within && apart && rules.allows_node(&counts) && load.fits(&snapshot.catalog[group.offer]) {
-            let zone = if by_zone { group.zone } else { None };
-            list.push(Pattern { instances: group.instances.clone(), offer: group.offer, zone });
+            // A running node whose zone is not known may be in any.
+            let details = &snapshot.catalog[group.offer];
+            let zones: Vec<Option<u16>> = match (by_zone && !details.zones.is_empty(), group.zone) {
+                (true, None) => (0..details.zones.len() as u16).map(Some).collect(),
+                (true, zone) => vec![zone],
+                (false, _) => vec![None],
+            };
+            let (instances, offer) = (&group.instances, group.offer);
+            list.extend(zones.into_iter().map(|zone| Pattern { instances: instances.clone(), offer, zone }));
         }
     }
     // What an unmoveable instance shares its node with may change, its offer may not.

@@ -179,6 +179,16 @@ struct Scaled {
     unit: f64,
     /// True when every value of the objective is a whole number of units.
     whole: bool,
+    /// For an objective that is a single table: the values that its units number, ascending.
+    values: Vec<f64>,
+}
+
+impl Scaled {
+    /// The value of the objective at a number of units.
+    fn value(&self, units: f64) -> f64 {
+        let at = (units.max(0.0).round() as usize).min(self.values.len().saturating_sub(1));
+        self.values.get(at).copied().unwrap_or(units * self.unit)
+    }
 }
 
 impl<'f, 'a> Stages<'f, 'a> {
@@ -203,20 +213,29 @@ impl<'f, 'a> Stages<'f, 'a> {
         let scaled = self.scale(&loss);
         let first = self.stage(&scaled, None, &method.limits, method)?;
         let Some(values) = first.values else {
-            let bound = -(first.bound * scaled.unit + loss.constant);
+            let least = if scaled.values.is_empty() { first.bound * scaled.unit } else { f64::NEG_INFINITY };
+            let bound = -(least + loss.constant);
             let (status, formulate_s) = (first.status, 0.0);
             return Ok(Answer { status, placement: None, bound, formulate_s, effort: self.effort });
         };
         let lost = scaled.objective.value(&values);
         // The engine's bound, lifted to the next value that the objective can have.
         let floor = if scaled.whole { (first.bound - 1e-5).ceil() } else { first.bound };
-        let bound = -(floor.min(lost) * scaled.unit + loss.constant);
+        let value = scaled.value(lost) + loss.constant;
+        let bound = -(scaled.value(floor.min(lost)) + loss.constant) + Self::blur(&scaled, value);
         let values = match first.status {
             RunStatus::Optimal => self.break_ties(values, &scaled, method)?,
             _ => values,
         };
         let placement = self.formulation.placement(&values);
         Ok(Answer { status: first.status, placement: Some(placement), bound, formulate_s: 0.0, effort: self.effort })
+    }
+
+    /// How far the engine's bound may be off: what its tolerances amount to, when that is a visible part of the value.
+    /// Coefficients of very different sizes are not told apart, and a proof that overlooks them is none.
+    fn blur(scaled: &Scaled, value: f64) -> f64 {
+        let tolerance = if scaled.whole { 0.0 } else { 1e-6 * scaled.unit };
+        if tolerance > 1e-6 * value.abs().max(0.01) { tolerance } else { 0.0 }
     }
 
     /// Among placements of equal value the cheapest, then with the fewest nodes, then with the most nodes kept.
@@ -240,7 +259,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         if same_for_all {
             return Ok(best);
         }
-        let whole = Scaled { objective: order, unit: 1.0, whole: true };
+        let whole = Scaled { objective: order, unit: 1.0, whole: true, values: Vec::new() };
         self.tie_stage(best, &whole, method)
     }
 
@@ -316,17 +335,40 @@ impl<'f, 'a> Stages<'f, 'a> {
         objective.compact();
         objective.constant = 0.0;
         let largest = objective.terms.iter().map(|(_, x)| x.abs()).fold(0.0, f64::max);
-        let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.milp.integer[*c]);
+        let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.is_whole(*c));
         let step = if over_integers { common_step(&objective) } else { None };
         let (unit, whole) = match step {
             Some(step) if largest / step <= 1e8 => (step, true),
             _ if largest > 0.0 => (largest / 1e4, false),
             _ => (1.0, true),
         };
+        if !whole && let Some(ranked) = self.ranked(&objective) {
+            return ranked;
+        }
         for (_, x) in &mut objective.terms {
             *x = if whole { (*x / unit).round() } else { *x / unit };
         }
-        Scaled { objective, unit, whole }
+        Scaled { objective, unit, whole, values: Vec::new() }
+    }
+
+    /// An objective that is one table, of which exactly one entry is taken, by the ranks of its values: they are in the
+    /// same order, and no sizes of values are too different to be told apart.
+    fn ranked(&self, objective: &Linear) -> Option<Scaled> {
+        let (first, _) = objective.terms.first()?;
+        let (last, _) = objective.terms.last()?;
+        let inside = |(begin, length): &&(usize, usize)| (*begin..begin + length).contains(first);
+        let (begin, length) = *self.formulation.one_hot.iter().find(inside)?;
+        if *last >= begin + length {
+            return None;
+        }
+        let mut table = vec![0.0; length];
+        objective.terms.iter().for_each(|(column, x)| table[column - begin] = *x);
+        let mut values = table.clone();
+        values.sort_unstable_by(f64::total_cmp);
+        values.dedup_by(|b, a| (*b - *a).abs() <= 1e-12 * b.abs().max(a.abs()));
+        let rank = |x: f64| values.partition_point(|v| *v <= x).saturating_sub(1) as f64;
+        let terms = table.iter().enumerate().map(|(i, x)| (begin + i, rank(*x))).filter(|(_, r)| *r > 0.0).collect();
+        Some(Scaled { objective: Linear { terms, constant: 0.0 }, unit: 1.0, whole: true, values })
     }
 }
 

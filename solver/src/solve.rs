@@ -362,7 +362,8 @@ impl Search<'_> {
             bound
         };
         let gap = if bound.is_finite() { (bound - utility).abs() / utility.abs().max(1e-9) } else { f64::INFINITY };
-        let proven = together.status == RunStatus::Optimal || gap <= self.settings.gap;
+        // An optimum of the engine whose bound is blurred by its tolerances is none.
+        let proven = gap <= if together.status == RunStatus::Optimal { 1e-6 } else { 0.0 } || gap <= self.settings.gap;
         let status = if proven { Status::Optimal } else { Status::Feasible };
         let cost = placement.cost(&self.snapshot.catalog);
         Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, cost }), report })

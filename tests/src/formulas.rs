@@ -222,17 +222,16 @@ impl Formulas<'_> {
     }
 
     fn comparison(&mut self, a: &Quantity) -> String {
-        let factor = self.draw.pick(&[0.25, 0.5, 1.0, 1.0, 1.5, 2.0, 3.0]);
+        let op = self.draw.pick(&["<=", "<=", "<=", ">=", ">=", ">=", "<", ">", "!=", "=="]);
+        // Limits that leave something, mostly.
+        let factor = match op {
+            "<=" | "<" => self.draw.pick(&[0.5, 1.0, 1.5, 2.0, 3.0]),
+            ">=" | ">" => self.draw.pick(&[0.1, 0.25, 0.5, 1.0, 1.5]),
+            _ => 1.0,
+        };
         let k = (a.scale * factor * 100.0).round() / 100.0;
         let k = if self.draw.chance(50) { k.ceil() } else { k };
-        match self.draw.number(0, 11) {
-            0..=3 => format!("{} <= {k}", a.text),
-            4..=7 => format!("{} >= {k}", a.text),
-            8 => format!("{} < {k}", a.text),
-            9 => format!("{} > {k}", a.text),
-            10 => format!("{} != {k}", a.text),
-            _ => format!("{} == {k}", a.text),
-        }
+        format!("{} {op} {k}", a.text)
     }
 
     /// A condition without logic.
@@ -323,7 +322,7 @@ impl Formulas<'_> {
             7 if self.nonlinear => ("minimize", format!("({a}) / ({b})")),
             8 if self.nonlinear => ("maximize", format!("min({a}, {b})")),
             9 => ("maximize", format!("100 * exp(-number(total_cost)) - {b}")),
-            10 => ("minimize", format!("2 ^ ({b}) + 1")),
+            10 => ("minimize", format!("2 ^ (({b}) / 50) + 1")),
             11 => ("maximize", format!("atan({b}) / 3")),
             12 => ("minimize", format!("0 - sqrt(abs({a}))")),
             13 => ("maximize", "5".to_owned()),

@@ -82,7 +82,7 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
 /// A random world of a seed.
 pub fn world(seed: u64, size: &Size) -> World {
     let mut draw = Draw::new(seed);
-    Maker { draw: &mut draw, size, text: String::new(), named: Vec::new(), most: Vec::new() }.world()
+    Maker { draw: &mut draw, size, text: String::new(), named: Vec::new(), least: Vec::new(), most: Vec::new() }.world()
 }
 
 struct Maker<'a> {
@@ -90,6 +90,8 @@ struct Maker<'a> {
     size: &'a Size,
     text: String,
     named: Vec<Named>,
+    /// The smallest cardinality of each component.
+    least: Vec<u32>,
     /// The largest cardinality of each component.
     most: Vec<u32>,
 }
@@ -101,10 +103,10 @@ impl Maker<'_> {
     }
 
     fn world(mut self) -> World {
-        let count = self.draw.number(2, self.size.offers) as usize;
+        let count = self.draw.number(self.size.offers.div_ceil(2), self.size.offers) as usize;
         let offers: Vec<Offer> = (0..count).map(|i| offer(self.draw, i)).collect();
         self.line("application: random");
-        if self.draw.chance(15) {
+        if self.draw.chance(6) {
             let providers = self.draw.some(&["aws", "gcp", "azure"]).join(", ");
             self.line(format!("catalog: {{providers: [{providers}]}}"));
         }
@@ -146,6 +148,7 @@ impl Maker<'_> {
         let name = ["web", "api", "db", "cache", "queue", "batch"][index as usize % 6].to_owned();
         let (cardinality, low, high) = self.cardinality(kind);
         self.named.push(Named { name: name.clone(), kind, may_be_empty: low == 0 });
+        self.least.push(low);
         self.most.push(high);
         self.line(format!("  {name}:"));
         self.line(format!("    cardinality: {cardinality}"));
@@ -164,7 +167,7 @@ impl Maker<'_> {
                 }
             }
         }
-        if kind != Kind::Shared && self.draw.chance(40) {
+        if kind != Kind::Shared && self.draw.chance(25) {
             let requirement = self.draw.pick(&[
                 "cores: \">= 2\"",
                 "cores: [1, 2, 4]",
@@ -176,18 +179,18 @@ impl Maker<'_> {
             ]);
             self.line(format!("    requires: {{{requirement}}}"));
         }
-        if self.draw.chance(15) {
+        if self.draw.chance(8) {
             self.line("    moveable: false");
         }
-        self.placement(kind);
+        self.placement();
     }
 
-    fn placement(&mut self, kind: Kind) {
+    fn placement(&mut self) {
         let mut parts: Vec<String> = Vec::new();
-        if self.draw.chance(12) {
+        if self.draw.chance(8) {
             parts.push("location: [DE, FR]".to_owned());
         }
-        if self.draw.chance(12) {
+        if self.draw.chance(7) {
             parts.push(format!("os: {}", self.draw.pick(&["ubuntu", "windows", "[ubuntu, windows]"])));
         }
         if self.draw.chance(30) {
@@ -207,7 +210,6 @@ impl Maker<'_> {
                 parts.push(format!("spread: {first}"));
             }
         }
-        let _ = kind;
         if !parts.is_empty() {
             self.line(format!("    placement: {{{}}}", parts.join(", ")));
         }
@@ -226,7 +228,7 @@ impl Maker<'_> {
     fn formulas(&mut self, metrics: &[(String, f64)]) {
         let named = self.named.clone();
         let nonlinear = self.size.nonlinear;
-        let count = self.draw.number(0, self.size.constraints);
+        let count = self.draw.pick(&[0, 1, 1, 2, 3]).min(self.size.constraints);
         let slo = self.draw.chance(15);
         let with_utility = self.draw.chance(75);
         let mut formulas = Formulas { draw: self.draw, components: &named, metrics: metrics.to_vec(), nonlinear };
@@ -256,7 +258,7 @@ impl Maker<'_> {
         let all = names(None, &self.named);
         let empty: Vec<String> = self.named.iter().filter(|c| c.may_be_empty).map(|c| c.name.clone()).collect();
         let mut rules: Vec<String> = Vec::new();
-        for _ in 0..self.draw.pick(&[0, 0, 0, 1, 1, 2]) {
+        for _ in 0..self.draw.pick(&[0, 0, 0, 0, 1, 2]) {
             let rule = match self.draw.number(0, 7) {
                 0 if shared.len() > 1 => format!("{{conflict: {}, with: [{}]}}", shared[0], shared[1..].join(", ")),
                 1 if shared.len() > 1 => format!("{{colocate: [{}, {}]}}", shared[0], shared[1]),
@@ -269,9 +271,14 @@ impl Maker<'_> {
                     format!("{{require: {a} {} per {b} {}}}", pair[0], pair[1])
                 }
                 _ => {
-                    let of = self.draw.some(&all).join(", ");
+                    let of = self.draw.some(&all);
+                    let of_these = |i: &usize| of.contains(&self.named[*i].name);
+                    let sum = |each: &[u32]| (0..each.len()).filter(of_these).map(|i| each[i]).sum::<u32>();
+                    // Mostly a number that the components can have together.
+                    let (low, high) = (sum(&self.least), sum(&self.most));
+                    let number = self.draw.number(low, high + 1);
                     let word = self.draw.pick(&["at_least", "at_most", "exactly"]);
-                    format!("{{{word}: {}, of: [{of}]}}", self.draw.number(1, 5))
+                    format!("{{{word}: {number}, of: [{}]}}", of.join(", "))
                 }
             };
             rules.push(rule);
@@ -298,10 +305,10 @@ impl Maker<'_> {
                 _ => String::new(),
             };
             let limit = match self.draw.number(0, 3) {
-                0 => format!("nodes: {}", self.draw.number(0, 4)),
-                1 => format!("cores: {}", self.draw.pick(&[2, 4, 8, 12])),
-                2 => format!("memory: {} GiB", self.draw.pick(&[2, 8, 16])),
-                _ => format!("cost: {} USD/h", self.draw.pick(&["0.1", "0.5", "1"])),
+                0 => format!("nodes: {}", self.draw.number(1, 6)),
+                1 => format!("cores: {}", self.draw.pick(&[4, 8, 12, 20])),
+                2 => format!("memory: {} GiB", self.draw.pick(&[4, 12, 24])),
+                _ => format!("cost: {} USD/h", self.draw.pick(&["0.3", "0.8", "1.5"])),
             };
             self.line(format!("  q{i}: {{{filter}{limit}}}"));
         }

@@ -13,5 +13,7 @@ pub mod cases;
 pub mod draw;
 pub mod formulas;
 pub mod generate;
+pub mod laws;
 pub mod oracle;
+pub mod shrink;
 pub mod world;

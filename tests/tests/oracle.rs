@@ -9,6 +9,8 @@ use cardinal_tests::agreement::{Refusal, compare};
 use cardinal_tests::cases::each;
 use cardinal_tests::generate::{Size, world};
 use cardinal_tests::oracle::{Verdict, best};
+use cardinal_tests::shrink::shrink;
+use cardinal_tests::world::World;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -17,6 +19,13 @@ struct Seen {
     optimal: u64,
     too_large: u64,
     refused: BTreeMap<Refusal, u64>,
+}
+
+/// What is wrong with the solver's answer.
+fn wrong(world: &World) -> Option<String> {
+    let snapshot = world.snapshot();
+    let verdict = best(&snapshot).ok()?;
+    compare(&snapshot, &solve(&snapshot, &Settings::default()), &verdict).err()
 }
 
 #[test]
@@ -30,7 +39,13 @@ fn the_answer_is_the_best_of_all_placements() {
             return Ok(());
         };
         let answer = solve(&snapshot, &Settings::default());
-        let refused = compare(&snapshot, &answer, &verdict).map_err(|what| format!("{what}\n{world}"))?;
+        let refused = match compare(&snapshot, &answer, &verdict) {
+            Ok(refused) => refused,
+            Err(what) => {
+                let (small, why) = shrink(&world, wrong);
+                return Err(format!("{what}\n{world}\nSmaller: {}\n{small}", why.unwrap_or_default()));
+            }
+        };
         let mut seen = seen.lock().unwrap();
         match (refused, verdict) {
             (Some(refusal), _) => *seen.refused.entry(refusal).or_default() += 1,
@@ -40,5 +55,9 @@ fn the_answer_is_the_best_of_all_placements() {
         }
         Ok(())
     });
-    println!("{:?}", seen.into_inner().unwrap());
+    let seen = seen.into_inner().unwrap();
+    println!("{seen:?}");
+    let refused: u64 = seen.refused.values().sum();
+    assert!(refused * 8 <= seen.infeasible + seen.optimal + seen.undefined, "too many models are refused: {seen:?}");
+    assert!(seen.too_large * 50 <= seen.optimal, "too many models are too large to be enumerated: {seen:?}");
 }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use cardinal_models::application::ComponentId;
+use cardinal_models::catalog::OfferIndex;
 use cardinal_models::offer::{LabelValue, Offer};
+use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_solver::{Settings, solve};
 use cardinal_tests::agreement::compare;
 use cardinal_tests::oracle::{Best, Verdict, best};
@@ -245,4 +248,35 @@ fn equals_of_a_joint_table_are_ordered_by_cost() {
         offers,
     );
     best_of(&world);
+}
+
+#[test]
+fn orders_of_magnitude_do_not_hide_the_better_choice() {
+    let offers = vec![plain_offer("a", 2, 1, 0.0), plain_offer("b", 16, 1, 0.4), plain_offer("c", 1, 4, 0.25)];
+    let with = |utility: &str| {
+        of(&format!("components: {{web: {{cardinality: 1..4}}}}\nquotas: {{q: {{memory: 4 GiB}}}}\nutility: {{minimize: '{utility}'}}"), offers.clone())
+    };
+    assert_eq!(best_of(&with("2 ^ (web.cardinality * (web.cores ^ 2)) + 1")).utility, 3.0);
+    best_of(&with("((web.cores - 2) ^ 6) / (web.cardinality + 0.37)"));
+    best_of(&with("2 ^ (web.cardinality * (web.cores ^ 2)) + web.cores"));
+}
+
+#[test]
+fn an_aggregate_without_a_value_matters_only_where_it_is_looked_at() {
+    let world = of(
+        "components: {api: {cardinality: 0..1}, db: {cardinality: 1}}\n\
+         constraints: {c: 'api.cardinality >= 1 implies count(db, db.region == api.region) >= 1'}",
+        two(),
+    );
+    assert_eq!(best_of(&world).utility, 0.1);
+}
+
+#[test]
+fn a_node_in_a_zone_that_is_not_told_is_not_in_a_zone_of_its_own() {
+    let offer = Offer { zones: Arc::new(["za".into(), "zb".into()]), ..plain_offer("o", 2, 4, 0.1) };
+    let shared = "{cardinality: 1..3, hosting: shared, requires: {cores: 1, memory: 1 GiB}, placement: {spread: {by: zone, at_most: 1}}}";
+    let mut world = of(&format!("components:\n  web: {shared}\nutility: {{maximize: web.cardinality}}"), vec![offer]);
+    let node = NodeGroup { offer: OfferIndex(0), zone: None, instances: vec![(ComponentId(0), 1)], count: 1 };
+    world.current = Some(Placement { groups: vec![node] });
+    assert_eq!(best_of(&world).utility, 2.0);
 }

@@ -209,7 +209,9 @@ fn instances_are_spread() {
     });
     // Without zones the region counts as one.
     assert_eq!(rules(&app, &placed(vec![zoned(None, 2)])), [Rule::Spread]);
-    assert_eq!(rules(&app, &placed(vec![zoned(None, 1), zoned(Some(0), 1)])), []);
+    // A zone that is not told may be any of them.
+    assert_eq!(rules(&app, &placed(vec![zoned(None, 1)])), []);
+    assert_eq!(rules(&app, &placed(vec![zoned(Some(0), 1), zoned(None, 1)])), [Rule::Spread]);
     assert_eq!(rules(&app, &placed(vec![group(0, 1, &[(WORKER, 1)]), group(1, 1, &[(WORKER, 1)])])), [Rule::Spread]);
     for by in [SpreadBy::Region, SpreadBy::Location, SpreadBy::Country, SpreadBy::Provider] {
         let apart = placed(vec![group(0, 1, &[(WORKER, 1)]), group(3, 1, &[(WORKER, 1)])]);

@@ -77,18 +77,22 @@ impl Formulation<'_> {
         let mut encoded = Encoded::default();
         for (values, indicator) in marginal.values.iter().zip(&marginal.indicators) {
             let (linear, undefined) = self.fleet_under(fleet, &leaves, values)?;
-            for column in undefined {
-                // x <= most (1 - indicator)
-                let most = self.milp.upper[column].max(1.0);
-                let mut row = Linear { terms: vec![(column, 1.0)], constant: 0.0 };
-                row.add(indicator, most);
-                self.row(row, f64::NEG_INFINITY, most);
+            if !undefined.is_empty() {
+                // 1 when the combination is taken and a node without a value is used: x <= most (1 - indicator + lacks)
+                let lacks = self.milp.add_column(0.0, 1.0, true);
+                for column in undefined {
+                    let most = self.milp.upper[column].max(1.0);
+                    let mut row = Linear { terms: vec![(column, 1.0), (lacks, -most)], constant: 0.0 };
+                    row.add(indicator, most);
+                    self.row(row, f64::NEG_INFINITY, most);
+                }
+                encoded.undefined.push(lacks);
             }
             let (low, high) = self.bounds(&linear);
             if low == 0.0 && high == 0.0 {
                 continue;
             }
-            let whole = linear.terms.iter().all(|(c, x)| self.milp.integer[*c] && x.fract() == 0.0);
+            let whole = linear.terms.iter().all(|(c, x)| self.is_whole(*c) && x.fract() == 0.0);
             let column = self.milp.add_column(low.min(0.0), high.max(0.0), whole);
             let result = Linear { terms: vec![(column, 1.0)], constant: 0.0 };
             // 0 where the indicator is 0 ...

@@ -114,8 +114,8 @@ struct Steps {
 }
 
 /// The expression in steps, if its coefficients are decimals of a few places.
-fn in_steps(linear: &Linear, integer: &[bool]) -> Option<Steps> {
-    if linear.terms.is_empty() || linear.terms.iter().any(|(c, _)| !integer[*c]) {
+fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Option<Steps> {
+    if linear.terms.is_empty() || linear.terms.iter().any(|(c, _)| !is_whole(*c)) {
         return None;
     }
     let fits = |step: &f64| {
@@ -381,7 +381,7 @@ impl Formulation<'_> {
         self.require_defined(&left.undefined, under);
         left.linear.compact();
         let linear = left.linear;
-        if let Some(steps) = in_steps(&linear, &self.milp.integer) {
+        if let Some(steps) = in_steps(&linear, |c| self.is_whole(c)) {
             self.compare_steps(op, steps, scale, under);
             return Ok(());
         }

@@ -18,6 +18,7 @@ pub use blocks::{Block, Cell, Row};
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::snapshot::Snapshot;
+use rustc_hash::FxHashSet;
 
 use crate::bound::{BoundModel, Part};
 use crate::engine::Milp;
@@ -134,6 +135,8 @@ pub struct Formulation<'a> {
     pub blocks: Vec<Block<'a>>,
     /// Runs of columns of which exactly one is 1: first column and length.
     pub(crate) one_hot: Vec<(usize, usize)>,
+    /// Columns that are whole in every solution although the engine takes them as continuous.
+    pub(crate) tied: FxHashSet<usize>,
     /// True when a row can never be satisfied.
     pub contradiction: bool,
     /// Rows that were left out because a formula has no value there.
@@ -178,6 +181,7 @@ impl<'a> Formulation<'a> {
             milp: Milp::default(),
             blocks: Vec::new(),
             one_hot: Vec::new(),
+            tied: FxHashSet::default(),
             contradiction: false,
             undefined_rows: 0,
             margin: 0.0,
@@ -193,6 +197,11 @@ impl<'a> Formulation<'a> {
 
     pub(crate) fn block(&self, part: Part) -> Option<&Block<'a>> {
         self.blocks.iter().find(|b| b.part() == part)
+    }
+
+    /// True when the column has a whole value in every solution.
+    pub(crate) fn is_whole(&self, column: usize) -> bool {
+        self.milp.integer[column] || self.tied.contains(&column)
     }
 
     /// Adds a row for `low <= expression <= high`.
