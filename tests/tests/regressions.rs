@@ -254,7 +254,12 @@ fn equals_of_a_joint_table_are_ordered_by_cost() {
 fn orders_of_magnitude_do_not_hide_the_better_choice() {
     let offers = vec![plain_offer("a", 2, 1, 0.0), plain_offer("b", 16, 1, 0.4), plain_offer("c", 1, 4, 0.25)];
     let with = |utility: &str| {
-        of(&format!("components: {{web: {{cardinality: 1..4}}}}\nquotas: {{q: {{memory: 4 GiB}}}}\nutility: {{minimize: '{utility}'}}"), offers.clone())
+        of(
+            &format!(
+                "components: {{web: {{cardinality: 1..4}}}}\nquotas: {{q: {{memory: 4 GiB}}}}\nutility: {{minimize: '{utility}'}}"
+            ),
+            offers.clone(),
+        )
     };
     assert_eq!(best_of(&with("2 ^ (web.cardinality * (web.cores ^ 2)) + 1")).utility, 3.0);
     best_of(&with("((web.cores - 2) ^ 6) / (web.cardinality + 0.37)"));
