@@ -51,7 +51,7 @@ pub fn import(source: &Source) -> Result<(ModelDocument, ConversionReport), Diag
     let text = source.text.trim_start_matches('\u{feff}');
     let value: Value = serde_json::from_str(text).map_err(|error| {
         let marks = source.text.len() - text.len();
-        let span = Span::new(marks, source.text.len()).within(place(text, error.line(), error.column()));
+        let span = Span::new(marks, source.text.len()).within(text, place(text, error.line(), error.column()));
         fail(
             Diagnostic::error(span, format!("the JSON cannot be read: {error}"))
                 .help("check brackets and commas there"),

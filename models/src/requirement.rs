@@ -284,7 +284,7 @@ fn intervals_of(value: &Spanned<Scalar>, measure: Measure, currency: &Currency) 
         let trimmed = clause.trim();
         // INVARIANT: `trimmed` is a slice of `text`, so the difference of the addresses is its offset.
         let start = trimmed.as_ptr() as usize - text.as_ptr() as usize;
-        let span = value.span.within(Span::new(start, start + trimmed.len()));
+        let span = value.span.within(text, Span::new(start, start + trimmed.len()));
         let also = clause_intervals(trimmed, measure, currency, span)?;
         allowed = allowed.iter().flat_map(|a| also.iter().map(|b| a.intersect(b))).filter(|i| !i.is_empty()).collect();
         if allowed.len() > CLAUSES_MAX {

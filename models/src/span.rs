@@ -48,9 +48,12 @@ impl Span {
         Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    /// The span of `inner`, whose offsets count from the start of this one.
-    pub fn within(self, inner: Span) -> Span {
-        if self.is_none() || inner.is_none() {
+    /// The span of `inner`, a part of the text that stands at this one. A text that is not written as it reads, with
+    /// escapes or over several lines, is longer or shorter than its place; then its parts have no places of their own,
+    /// and all of it is meant.
+    pub fn within(self, text: &str, inner: Span) -> Span {
+        let length = self.end as usize - self.start as usize;
+        if self.is_none() || inner.is_none() || length != text.len() {
             return self;
         }
         Span { start: self.start + inner.start, end: (self.start + inner.end).min(self.end.max(self.start)) }

@@ -20,6 +20,9 @@ pub const MOST_PATTERNS: usize = 60_000;
 /// With at most this many patterns all of them are listed, even where the maximal ones would do.
 const FEW_PATTERNS: usize = 1_000;
 
+/// The largest number of steps in which patterns are searched: a fraction of a second.
+const MOST_STEPS: usize = 3_000_000;
+
 /// The largest number of shared components; the listing recurses once for each.
 const MOST_SHARED: usize = 1_000;
 
@@ -169,6 +172,8 @@ struct Lister<'a> {
     most: Vec<u32>,
     rules: NodeRules,
     found: Vec<Pattern>,
+    /// Steps of the search that are left; what needs more is given up like too many patterns.
+    steps: usize,
     limit: usize,
     listing: Listing,
 }
@@ -184,6 +189,11 @@ impl Lister<'_> {
 
     fn instances(&self, counts: &[u32]) -> Vec<(ComponentId, u32)> {
         counts.iter().zip(self.shared).filter(|(n, _)| **n > 0).map(|(n, c)| (*c, *n)).collect()
+    }
+
+    fn step(&mut self) -> Result<(), TooManyPatterns> {
+        self.steps = self.steps.checked_sub(1).ok_or(TooManyPatterns)?;
+        Ok(())
     }
 
     fn add(&mut self, group: &OfferGroup<'_>, at: usize, counts: &[u32]) -> Result<(), TooManyPatterns> {
@@ -208,6 +218,7 @@ impl Lister<'_> {
         load: Load,
         counts: &mut Vec<u32>,
     ) -> Result<(), TooManyPatterns> {
+        self.step()?;
         if at == self.shared.len() {
             if counts.iter().any(|n| *n > 0) && self.rules.allows_node(counts) {
                 self.add(group, from, counts)?;
@@ -242,6 +253,7 @@ impl Lister<'_> {
         counts: &mut Vec<u32>,
     ) -> Result<(), TooManyPatterns> {
         let (_, details, admits) = group.offers[offer];
+        self.step()?;
         if at == self.shared.len() {
             let can_grow = (0..self.shared.len()).any(|i| {
                 counts[i] < self.most[i]
@@ -349,6 +361,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
             .collect(),
         rules: NodeRules::of(application, &shared),
         found: Vec::new(),
+        steps: MOST_STEPS,
         limit: MOST_PATTERNS,
         listing: Listing::Every,
     };
@@ -364,6 +377,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
         }
         lister.limit = MOST_PATTERNS;
         lister.found.clear();
+        lister.steps = MOST_STEPS;
         lister.listing = Listing::Maximal;
         lister.list(&groups)?;
     }

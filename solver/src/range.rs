@@ -284,31 +284,52 @@ impl Mover {
 /// How a term moves with an attribute. A term that may be undefined where the attribute acts has an unknown trend:
 /// an offer must not be dropped in favour of one on which the objective has no value.
 pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
-    let of = |t: &Term| trend(t, mover, leaves);
-    let moved = match term {
-        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => return Trend::Constant,
+    let moved = movement(term, mover, leaves);
+    // Only what is defined for every value of the attribute has a trend that may be relied on.
+    if moved != Trend::Constant && !range(term, leaves).defined { Trend::Unknown } else { moved }
+}
+
+/// How a term moves where it is defined. Ranges are asked for only where a sign decides: a long sum is followed in one
+/// pass.
+fn movement(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
+    let of = |t: &Term| movement(t, mover, leaves);
+    match term {
+        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => Trend::Constant,
         Term::Attribute(c, slot) => {
-            return if mover.moves_attribute(*c, *slot) { Trend::Rising } else { Trend::Constant };
+            if mover.moves_attribute(*c, *slot) {
+                Trend::Rising
+            } else {
+                Trend::Constant
+            }
         }
         Term::Cost(c) => {
-            return if mover.moves_cost(*c) { Trend::Rising } else { Trend::Constant };
+            if mover.moves_cost(*c) {
+                Trend::Rising
+            } else {
+                Trend::Constant
+            }
         }
         Term::Fleet(fleet) => {
             if fleet.filter.as_ref().is_some_and(|f| of(f) != Trend::Constant) {
-                return Trend::Unknown;
+                Trend::Unknown
+            } else {
+                of(&fleet.body)
             }
-            return of(&fleet.body);
         }
-        Term::Negate(x) | Term::Not(x) => return of(x).flip(),
+        Term::Negate(x) | Term::Not(x) => of(x).flip(),
         Term::Binary(op, a, b) => {
             let (ta, tb) = (of(a), of(b));
             if ta == Trend::Constant && tb == Trend::Constant {
                 return Trend::Constant;
             }
+            match op {
+                BinaryOp::Add | BinaryOp::And | BinaryOp::Or => return ta.and(tb),
+                BinaryOp::Subtract | BinaryOp::GreaterEqual | BinaryOp::Greater => return ta.and(tb.flip()),
+                BinaryOp::LessEqual | BinaryOp::Less | BinaryOp::Implies => return ta.flip().and(tb),
+                _ => {}
+            }
             let (ra, rb) = (range(a, leaves), range(b, leaves));
             match op {
-                BinaryOp::Add => ta.and(tb),
-                BinaryOp::Subtract => ta.and(tb.flip()),
                 BinaryOp::Multiply => ta.scaled(rb).and(tb.scaled(ra)),
                 BinaryOp::Divide if rb.is_positive() || rb.is_negative() => {
                     // a/b: the reciprocal of b falls with b on either side of 0.
@@ -323,10 +344,6 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
                         Trend::Unknown
                     }
                 }
-                BinaryOp::LessEqual | BinaryOp::Less => ta.flip().and(tb),
-                BinaryOp::GreaterEqual | BinaryOp::Greater => ta.and(tb.flip()),
-                BinaryOp::And | BinaryOp::Or => ta.and(tb),
-                BinaryOp::Implies => ta.flip().and(tb),
                 _ => Trend::Unknown,
             }
         }
@@ -364,9 +381,7 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
                 _ => Trend::Unknown,
             }
         }
-    };
-    // Only what is defined for every value of the attribute has a trend that may be relied on.
-    if moved != Trend::Constant && !range(term, leaves).defined { Trend::Unknown } else { moved }
+    }
 }
 
 /// The range of an aggregate over between `low` and `high` nodes whose values lie in `body`, of those that satisfy the

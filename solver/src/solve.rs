@@ -10,6 +10,7 @@ use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::placement::Placement;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
+use cardinal_models::tolerance;
 use cardinal_models::verify::{Violation, verify};
 
 use crate::bound::{BoundModel, bind};
@@ -325,7 +326,14 @@ impl Search<'_> {
         if together.status == RunStatus::Infeasible {
             return Ok(Outcome { status: Status::Infeasible, solution: None, report });
         }
-        let found = together.placement.and_then(|p| self.utility(&p).map(|u| (p, u)));
+        let found = match together.placement {
+            None => None,
+            Some(placement) => {
+                let formula = &self.snapshot.application.objective.formula;
+                let utility = self.evaluator.number(formula, &placement).map_err(SolveError::Undefined)?;
+                Some((placement, utility))
+            }
+        };
         let running = if together.status == RunStatus::Limit { self.running() } else { None };
         let best = match (found, running) {
             (Some((_, u)), Some((current, value))) if self.is_better(value, u) => {
@@ -348,7 +356,7 @@ impl Search<'_> {
         };
         // The objective that is maximised was bound as a number that rises with the value; a bound that lies on the
         // wrong side of a verified value by rounding is that value.
-        let bound = if !bound.is_finite() || self.is_better(utility, bound) || close(utility, bound) {
+        let bound = if !bound.is_finite() || self.is_better(utility, bound) || tolerance::equal(utility, bound) {
             if bound.is_finite() || together.status == RunStatus::Optimal { utility } else { bound }
         } else {
             bound
@@ -388,10 +396,6 @@ impl Search<'_> {
             Ok(_) => Ok(()),
         }
     }
-}
-
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-9)
 }
 
 fn merge_effort(total: &mut Effort, answer: &Answer) {

@@ -33,6 +33,9 @@ pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
     let load = started.elapsed();
 
     let cancel = interrupt::watch();
+    if let Some(limit) = arguments.time_limit.0 {
+        interrupt::guard(limit);
+    }
     let settings = Settings { time_limit: arguments.time_limit.0, gap: arguments.gap, cancel: Some(cancel.clone()) };
     let begin = Instant::now();
     let progress = Progress::start(settings.time_limit);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::assemble::Assembler;
-use super::draft::{Draft, Problem, bytes, cores, price};
+use super::draft::{Draft, Names, Problem, bytes, cores, price};
 use super::json;
 
 #[derive(Deserialize)]
@@ -70,13 +70,20 @@ fn add(entry: &Entry<'_>, span: Span, into: &mut Assembler<'_>) {
     })();
     match amounts {
         Ok((cores, memory, price)) => {
-            let country = entry.country.as_ref().map_or("", |c| c.0.trim());
+            let told = entry.country.as_ref().map_or("", |c| c.0.trim());
+            // A country that is none is a place, as in node candidates.
+            let (country, places) = match location::country_code(told) {
+                Some(code) => (code, Names::Missing),
+                None if told.is_empty() => ("", Names::Missing),
+                None => ("", Names::List(vec![told])),
+            };
             into.add(
                 Draft {
                     id: Some(id.into()),
                     provider: cloud.into(),
                     region: entry.location.0.as_ref().into(),
-                    country: location::country_code(country).unwrap_or(country),
+                    country,
+                    places,
                     machine_type: machine_type.into(),
                     cores,
                     memory,

@@ -344,3 +344,20 @@ fn the_built_in_catalog() {
     assert_eq!(providers("Norway"), BTreeSet::from(["azure", "openstack"]));
     assert!(providers("AS").len() == 3 && providers("NA").len() == 3);
 }
+
+#[test]
+fn a_country_that_is_none_is_a_place() {
+    let entry = |country: &str| {
+        format!(
+            "{{\"cloud\": 0, \"location\": \"x\", \"country\": \"{country}\", \"cores\": 1, \"ram\": 512, \"price\": 1}}"
+        )
+    };
+    let text = format!("{{\"offers\": [{}, {}, {}]}}", entry("DE"), entry("zH"), entry(""));
+    let source = Source::new("x", text);
+    let (catalog, _) = read_catalog(&source, Some(CatalogFormat::Cloudiator)).unwrap();
+    let told: Vec<(&str, Vec<&str>)> =
+        catalog.offers().iter().map(|o| (o.country.as_ref(), o.places.iter().map(|p| p.as_ref()).collect())).collect();
+    assert_eq!(told, [("DE", vec![]), ("", vec!["zH"]), ("", vec![])]);
+    let (again, _) = read(&to_csv(&catalog)).unwrap();
+    assert_eq!(again.offers(), catalog.offers());
+}

@@ -369,7 +369,11 @@ fn content_span(source: &str, text: &str, style: ScalarStyle, span: Span) -> Spa
         return Span::new(begin, begin + text.len());
     }
     match style {
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Span::new(begin, end.saturating_sub(1)),
+        // One that is as long as its text by chance keeps its quotes: its parts do not stand where they seem to.
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if end.saturating_sub(begin + 1) != text.len() => {
+            Span::new(begin, end.saturating_sub(1))
+        }
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => span,
         _ => Span::new(begin, end),
     }
 }

@@ -167,7 +167,7 @@ impl Checker<'_> {
     /// `candidates.min(worker.price)`
     pub(super) fn candidates(&mut self, name: &Name, args: &[Tree], tree: &Tree) -> Option<Expr> {
         let Some(aggregate) = aggregate_named(&name.text) else {
-            let span = self.place.within(name.span);
+            let span = self.place.within(self.text, name.span);
             return self.fail(
                 Diagnostic::error(span, format!("`candidates` has no `{}`", name.text))
                     .help("write candidates.min, max, mean, sum or count"),
@@ -233,7 +233,7 @@ impl Checker<'_> {
     }
 
     fn unknown_function<T>(&mut self, name: &Name) -> Option<T> {
-        let span = self.place.within(name.span);
+        let span = self.place.within(self.text, name.span);
         let text = name.text.as_str();
         if self.scope.has_name(text) {
             return self.fail(

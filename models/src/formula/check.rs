@@ -27,7 +27,9 @@ pub(super) enum Over {
 /// Types a tree and collects what is wrong with it.
 pub(super) struct Checker<'a> {
     pub scope: &'a Scope,
-    /// Where the formula stands.
+    /// The formula.
+    pub text: &'a str,
+    /// Where it stands.
     pub place: Span,
     pub findings: Vec<Diagnostic>,
     pub over: Over,
@@ -36,13 +38,13 @@ pub(super) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub fn new(scope: &'a Scope, place: Span) -> Self {
+    pub fn new(scope: &'a Scope, text: &'a str, place: Span) -> Self {
         let currency = scope.currency.clone().filter(|code| !code.is_empty());
-        Checker { scope, place, findings: Vec::new(), over: Over::Nothing, currency }
+        Checker { scope, text, place, findings: Vec::new(), over: Over::Nothing, currency }
     }
 
     pub fn place_of(&self, tree: &Tree) -> Span {
-        self.place.within(tree.span)
+        self.place.within(self.text, tree.span)
     }
 
     /// Reports and gives nothing.
@@ -231,7 +233,7 @@ impl<'a> Checker<'a> {
         if let Some((name, component)) = self.scope.components.get_key_value(text) {
             return Some((name.clone(), *component));
         }
-        let span = self.place.within(name.span);
+        let span = self.place.within(self.text, name.span);
         if self.scope.metrics.contains_key(text) {
             return self.fail(Diagnostic::error(span, format!("`{text}` is a metric and has no attributes")));
         }
@@ -248,7 +250,7 @@ impl<'a> Checker<'a> {
         if let Some(known) = Attribute::named(&attribute.text) {
             return self.attribute(component, scope, known, tree);
         }
-        let span = self.place.within(attribute.span);
+        let span = self.place.within(self.text, attribute.span);
         let finding = Diagnostic::error(span, format!("unknown attribute `{}`", attribute.text));
         let known = did_you_mean(&attribute.text, Attribute::NAMED.iter().map(|(name, _)| *name));
         self.fail(finding.help(match known {

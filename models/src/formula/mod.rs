@@ -84,8 +84,8 @@ impl Scope {
 
 /// Parses and types a formula. `span` is the place of `text` in its source; every finding is placed inside it.
 pub fn compile(text: &str, span: Span, scope: &Scope, expected: Expected) -> Result<Expr, Vec<Diagnostic>> {
-    let tree = parse(text, &|word| scope.has_name(word)).map_err(|findings| placed(findings, span))?;
-    let mut checker = Checker::new(scope, span);
+    let tree = parse(text, &|word| scope.has_name(word)).map_err(|findings| placed(findings, text, span))?;
+    let mut checker = Checker::new(scope, text, span);
     let expr = match expected {
         Expected::Number => checker.number(&tree),
         Expected::Bool => checker.truth(&tree),
@@ -99,9 +99,9 @@ pub fn compile(text: &str, span: Span, scope: &Scope, expected: Expected) -> Res
     }
 }
 
-fn placed(mut findings: Vec<Diagnostic>, span: Span) -> Vec<Diagnostic> {
+fn placed(mut findings: Vec<Diagnostic>, text: &str, span: Span) -> Vec<Diagnostic> {
     for finding in &mut findings {
-        finding.span = span.within(finding.span);
+        finding.span = span.within(text, finding.span);
     }
     findings
 }

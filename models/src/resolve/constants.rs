@@ -39,7 +39,7 @@ impl Resolver<'_> {
         }
         let mut depends = false;
         for (name, span) in self.mentioned(text) {
-            if let Some(finding) = self.not_constant(&name, index, value.span.within(span)) {
+            if let Some(finding) = self.not_constant(&name, index, value.span.within(text, span)) {
                 self.report(path, finding);
                 depends = true;
             }

@@ -156,11 +156,11 @@ impl Resolver<'_> {
     /// `2 mysql per 3 wordpress`.
     fn require(&mut self, path: &str, text: &Spanned<String>) -> Option<Structure> {
         let parsed = parse_require(&text.value).map_err(|(span, message)| {
-            let finding = Diagnostic::error(text.span.within(span), message);
+            let finding = Diagnostic::error(text.span.within(&text.value, span), message);
             finding.help("write it as `2 mysql per 3 wordpress`; a name with other characters stands in backticks")
         });
         let [first, second] = self.keep(path, parsed)?;
-        let place = |name: &Spanned<String>| Spanned::new(name.value.clone(), text.span.within(name.span));
+        let place = |name: &Spanned<String>| Spanned::new(name.value.clone(), text.span.within(&text.value, name.span));
         let provider = self.component(path, &place(&first.1));
         let consumer = self.component(path, &place(&second.1));
         let (provider, consumer) = (provider?, consumer?);

@@ -37,6 +37,24 @@ fn mistakes(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_finding_in_a_text_that_is_not_written_as_it_reads_marks_all_of_it() {
+    for (written, marked) in [
+        ("1 + é", "é"),
+        ("\"1 + é\"", "é"),
+        ("1 +\n      é", "1 +\n      é"),
+        (">-\n    1\n    + 2 é", "1\n    + 2 é\n"),
+        ("\"\\x31 + é\"", "\\x31 + é"),
+        // As long as what it reads as, by chance.
+        ("\"\\Lé\\n\"", "\"\\Lé\\n\""),
+    ] {
+        let source = Source::new("x", format!("application: a\ncomponents: {{w: {{}}}}\nconstants:\n  c: {written}\n"));
+        let findings = load(&source).unwrap_err();
+        let last = findings.0.last().unwrap();
+        assert_eq!(source.slice(last.span), marked, "{written:?}: {findings}");
+    }
+}
+
+#[test]
 fn every_mistake_is_reported() {
     let findings = mistakes(include_str!("../../tests/mistakes/meaning.yaml"));
     let expected = include_str!("../../tests/mistakes/meaning.txt");

@@ -215,7 +215,10 @@ impl<'a> Formulation<'a> {
             }
             return;
         }
-        self.milp.add_row(low, high, linear.terms);
+        // Engines refuse very large coefficients and leave out very small ones.
+        let largest = linear.terms.iter().map(|(_, x)| x.abs()).fold(0.0, f64::max);
+        let factor = if (1e-5..1e9).contains(&largest) || !largest.is_finite() { 1.0 } else { 1.0 / largest };
+        self.milp.add_row(low * factor, high * factor, linear.terms.into_iter().map(|(c, x)| (c, x * factor)));
     }
 
     /// The smallest and largest value of an expression, from the bounds of its columns and what is one-hot.
