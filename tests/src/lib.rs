@@ -1,7 +1,7 @@
 //! What only the whole can show.
 //!
 //! [`generate`] draws small models over the whole language, [`oracle`] enumerates every placement of one and lets the
-//! checker and the exact evaluator of `cardinal_models` judge them, [`reference`] formulates linear models a second
+//! checker and the exact evaluator of `cardinal_models` judge them, [`mod@reference`] formulates linear models a second
 //! time with an assignment of instances to offers, [`agreement`] says what the solver's answer must have in common with
 //! the oracle's, [`laws`] changes models in ways whose effect is known, and [`cases`] runs a check over many seeds.
 //!
