@@ -1,6 +1,8 @@
 //! What the benchmark drivers share: the corpus, loading, timing and tables.
 #![forbid(unsafe_code)]
 
+pub mod configurations;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +15,11 @@ use cardinal_models::diagnostic::Source;
 use cardinal_models::resolve::resolve;
 use cardinal_models::snapshot::Snapshot;
 
-/// The folder of the benchmark corpus; `None` when it is not there.
+/// The folder of the benchmark corpus, `CARDINAL_CORPUS` or beside the project; `None` when it is not there.
+#[allow(clippy::disallowed_methods)]
 pub fn corpus() -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus"));
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus");
+    let path = PathBuf::from(std::env::var("CARDINAL_CORPUS").unwrap_or_else(|_| beside.to_owned()));
     path.is_dir().then_some(path)
 }
 
