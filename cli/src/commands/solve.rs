@@ -36,7 +36,12 @@ pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
     if let Some(limit) = arguments.time_limit.0 {
         interrupt::guard(limit);
     }
-    let settings = Settings { time_limit: arguments.time_limit.0, gap: arguments.gap, cancel: Some(cancel.clone()) };
+    let settings = Settings {
+        time_limit: arguments.time_limit.0,
+        gap: arguments.gap,
+        cancel: Some(cancel.clone()),
+        ..Settings::default()
+    };
     let begin = Instant::now();
     let progress = Progress::start(settings.time_limit);
     let solved = solve(&snapshot, &settings);
