@@ -90,9 +90,4 @@ impl<'a> Master<'a> {
     pub(crate) fn uses<'r>(&self, run: &'r LinearRun) -> &'r [f64] {
         &run.values[self.first..]
     }
-
-    /// At least so many of a node.
-    pub(crate) fn keep(&mut self, load: usize, least: f64) -> Result<(), EngineError> {
-        self.program.bound(self.first + load, least, f64::INFINITY)
-    }
 }

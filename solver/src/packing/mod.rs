@@ -14,6 +14,8 @@ mod probe;
 
 use std::time::Instant;
 
+use cardinal_models::application::Component;
+
 use crate::engine::{Limits, RunStatus};
 use crate::formulation::Cluster;
 use crate::pattern::{self, Listing, NodeRules, Pattern, shared_components};
@@ -67,6 +69,33 @@ fn listing_of(ground: Ground<'_>) -> Listing {
     if trims && !asks_for_more { Listing::Maximal } else { Listing::Every }
 }
 
+/// How many instances of each component a placement may need: as few as allowed, where nothing counts them.
+fn wanted(ground: Ground<'_>, listing: Listing) -> Vec<u32> {
+    let application = &ground.snapshot.application;
+    let mut counted = vec![listing == Listing::Every; application.components.len()];
+    for term in ground.bound.constraints.iter().map(|c| &c.term).chain([&ground.bound.objective]) {
+        term.leaves(&mut |leaf| match leaf {
+            Term::Cardinality(c) => counted[c.index()] = true,
+            Term::Fleet(fleet) => {
+                counted[fleet.component.index()] = true;
+                for inner in std::iter::once(&fleet.body).chain(&fleet.filter) {
+                    inner.leaves(&mut |leaf| {
+                        if let Term::Cardinality(c) = leaf {
+                            counted[c.index()] = true;
+                        }
+                    });
+                }
+            }
+            _ => {}
+        });
+    }
+    for rule in &application.structure {
+        crate::cluster::counted(&rule.rule).iter().for_each(|c| counted[c.index()] = true);
+    }
+    let number = |(c, counted): (&Component, &bool)| if *counted { c.cardinality.max() } else { c.cardinality.min() };
+    application.components.iter().zip(&counted).map(number).collect()
+}
+
 /// Solves a sub-problem whose pool has too many patterns to list.
 ///
 /// # Errors
@@ -88,7 +117,8 @@ fn generate(
     let begin = Instant::now();
     let snapshot = ground.snapshot;
     let listing = listing_of(ground);
-    let model = NodeModel::of(snapshot, ground.space).ok_or(ProgramError::TooManyPatterns)?;
+    let wanted = wanted(ground, listing);
+    let model = NodeModel::of(snapshot, ground.space, |c| wanted[c.index()]).ok_or(ProgramError::TooManyPatterns)?;
     let probe = Probe::of(ground, cluster, &model, listing, method.margin).map_err(|e| match e {
         ProbeError::Formulate(index, e) => ProgramError::Formulate(index, e),
         ProbeError::NotAffine => ProgramError::TooManyPatterns,
@@ -147,7 +177,7 @@ impl Packing<'_> {
         let lost = value.map_or(f64::INFINITY, |v| -v - self.probe.constant);
         let enough = self.method.limits.relative_gap * (lost + self.probe.constant).abs();
         let is_close = lost - lower <= enough.max(1e-9 * lost.abs());
-        let open = (lost - root.bound).max(0.0) + 1e-7 * lost.abs().min(1e12).max(1.0);
+        let open = (lost - root.bound).max(0.0) + 1e-7 * lost.abs().clamp(1.0, 1e12);
         let room = if is_close { MOST_LISTED / 10 } else { MOST_LISTED };
         if (self.method.limits.relative_gap == 0.0 || !is_close)
             && !self.method.limits.reached()

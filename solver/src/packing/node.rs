@@ -33,8 +33,6 @@ pub(crate) struct Bin {
     pub most: Vec<u32>,
     /// Bins of one class are told apart by no row of the program but for their price.
     pub class: u32,
-    /// Price in 1e-9 currency units per hour.
-    pub price: i64,
 }
 
 /// One way to keep the rules on every node.
@@ -70,8 +68,9 @@ fn capacities(offer: &Offer) -> [u64; RESOURCES] {
 }
 
 impl NodeModel {
-    /// The nodes of a pool; `None` when the rules on every node can be kept in too many ways.
-    pub(crate) fn of(snapshot: &Snapshot, space: &Space) -> Option<NodeModel> {
+    /// The nodes of a pool, of which `wanted` tells how many instances of a component a placement may need at most;
+    /// `None` when the rules on every node can be kept in too many ways.
+    pub(crate) fn of(snapshot: &Snapshot, space: &Space, wanted: impl Fn(ComponentId) -> u32) -> Option<NodeModel> {
         let application = &snapshot.application;
         let shared: Vec<ComponentId> =
             shared_components(application).into_iter().filter(|c| application[*c].cardinality.max() > 0).collect();
@@ -86,7 +85,7 @@ impl NodeModel {
             for (sum, x) in item.demand.iter_mut().zip(amounts(&details.demand)) {
                 *sum = sum.saturating_add(x);
             }
-            let limit = details.per_node.unwrap_or(u32::MAX).min(details.cardinality.max());
+            let limit = details.per_node.unwrap_or(u32::MAX).min(wanted(*component));
             most[item_of[position]] = most[item_of[position]].min(limit);
         }
         let mut meets = vec![vec![true; count]; count];
@@ -101,7 +100,14 @@ impl NodeModel {
             (0..count).map(|a| (0..count).filter(|b| *b != a && !meets[a][*b]).collect()).collect();
         let cliques = cliques(&conflicts, &meets);
         let modes = modes(&rules, &item_of)?;
-        let bins = bins(snapshot, space, &shared, &items, &most);
+        // More room than all instances together need is worth nothing.
+        let mut total = [0u64; RESOURCES];
+        for component in &shared {
+            for (sum, x) in total.iter_mut().zip(amounts(&application[*component].demand)) {
+                *sum = sum.saturating_add(x.saturating_mul(u64::from(wanted(*component))));
+            }
+        }
+        let bins = without_dominated(bins(snapshot, space, &shared, &items, &most), &total);
         Some(NodeModel { items, bins, conflicts, cliques, modes, closed: rules.closed_under_removal() })
     }
 
@@ -236,11 +242,25 @@ fn bins(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], items: &[Ite
                 classes.push(key);
                 classes.len() - 1
             });
-            let (most, price) = (most.clone(), offer.price.nanos());
-            bins.push(Bin { offer: index, zone, capacity, most, class: class as u32, price });
+            bins.push(Bin { offer: index, zone, capacity, most: most.clone(), class: class as u32 });
         }
     }
     bins
+}
+
+/// Drops a bin when an earlier one, which is at most as dear, holds whatever it holds.
+fn without_dominated(bins: Vec<Bin>, total: &[u64; RESOURCES]) -> Vec<Bin> {
+    let mut kept: Vec<Bin> = Vec::new();
+    for bin in bins {
+        let holds_as_much = |other: &Bin| {
+            let room = (0..RESOURCES).all(|r| other.capacity[r] >= bin.capacity[r].min(total[r]));
+            other.class == bin.class && room && other.most.iter().zip(&bin.most).all(|(a, b)| a >= b)
+        };
+        if !kept.iter().any(holds_as_much) {
+            kept.push(bin);
+        }
+    }
+    kept
 }
 
 /// What quotas, spread rules and formulas can tell of an offer beside its price, and the price too where dear may be
