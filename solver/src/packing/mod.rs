@@ -1,6 +1,6 @@
 //! Shared components with more node patterns than can be listed: column generation with a bound at every step.
 //!
-//! [`node`] describes what a node can host, [`probe`] what the rows of the program see of a node, [`generate`] thinks of
+//! [`node`] describes what a node can host, [`probe`] what the rows of the program see of a node, [`mod@generate`] thinks of
 //! nodes by [`pricing`] under the duals of the [`master`], and [`bound`] says what no placement can beat. An integer
 //! program over the nodes that were thought of gives a placement; where every node that could belong to a better one can
 //! be listed, it is the optimum.
@@ -56,7 +56,9 @@ fn listing_of(ground: Ground<'_>) -> Listing {
     let rules = NodeRules::of(application, &shared);
     let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
     let all_move = shared.iter().all(|c| application[*c].moveable);
-    let trims = rules.closed_under_removal() && no_spread && all_move && ground.snapshot.current.is_none();
+    let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
+    let is_free = no_spread && all_move && !counts_instances && ground.snapshot.current.is_none();
+    let trims = rules.closed_under_removal() && is_free;
     let terms = || ground.bound.constraints.iter().map(|c| &c.term).chain([&ground.bound.objective]);
     let counts_nodes = |term: &Term| {
         let mut counts = false;

@@ -276,8 +276,8 @@ fn class_key(
     for quota in &application.quotas {
         key.push(if quota.matches.iter().all(|r| r.admits(offer)) { '1' } else { '0' });
     }
-    if application.quotas.iter().any(|q| q.cores.is_some() || q.memory.is_some()) {
-        key.push_str(&format!("{:?}{:?}", offer.cores, offer.memory));
+    if application.quotas.iter().any(|q| q.cores.is_some() || q.memory.is_some() || q.gpus.is_some()) {
+        key.push_str(&format!("{:?}{:?}{}", offer.cores, offer.memory, offer.gpus));
     }
     if !space.pool_price_falls {
         key.push_str(&format!("{:?}", offer.price));
