@@ -25,6 +25,10 @@ pub enum Measured {
     Cores,
     /// Memory, in MiB.
     Memory,
+    /// GPUs.
+    Gpus,
+    /// Instances on the matching nodes.
+    Instances,
     /// Money per hour.
     Cost,
 }
@@ -119,6 +123,8 @@ pub fn limits(snapshot: &Snapshot, evaluator: &Evaluator<'_>, rule: UserRule) ->
             all.extend(quota.nodes.map(|n| high(Measured::Nodes, n as f64, None, true)));
             all.extend(quota.cores.map(|n| high(Measured::Cores, n.count(), None, false)));
             all.extend(quota.memory.map(|n| high(Measured::Memory, n.mib(), Some(Unit::MEBIBYTE), false)));
+            all.extend(quota.gpus.map(|n| high(Measured::Gpus, n as f64, None, true)));
+            all.extend(quota.instances.map(|n| high(Measured::Instances, n as f64, None, true)));
             all.extend(quota.cost.map(|n| high(Measured::Cost, n.units(), Some(Unit::PRICE), false)));
             all
         }
@@ -217,8 +223,11 @@ pub fn relaxed(snapshot: &Snapshot, limit: &Limit, by: f64) -> Snapshot {
         (UserRule::Quota(i), Which::Quota(measured)) => {
             let quota = &mut application.quotas[i];
             let after = after.unwrap_or(f64::INFINITY);
+            let whole = |n: f64| n.is_finite().then_some(n.round() as u64);
             match measured {
-                Measured::Nodes => quota.nodes = after.is_finite().then_some(after.round() as u64),
+                Measured::Nodes => quota.nodes = whole(after),
+                Measured::Gpus => quota.gpus = whole(after),
+                Measured::Instances => quota.instances = whole(after),
                 Measured::Cores => quota.cores = Cores::from_count(after),
                 Measured::Memory => quota.memory = Bytes::from_mib(after),
                 Measured::Cost => quota.cost = Price::from_units(after),
@@ -310,6 +319,8 @@ pub fn excess(snapshot: &Snapshot, evaluator: &Evaluator<'_>, limit: &Limit, pla
                     Measured::Nodes => count,
                     Measured::Cores => offer.cores.count() * count,
                     Measured::Memory => offer.memory.mib() * count,
+                    Measured::Gpus => f64::from(offer.gpus) * count,
+                    Measured::Instances => g.instances.iter().map(|(_, n)| f64::from(*n)).sum::<f64>() * count,
                     Measured::Cost => offer.price.times(u64::from(g.count)).units(),
                 }
             };
@@ -367,7 +378,8 @@ fn most_in_one_place(snapshot: &Snapshot, placement: &Placement, id: ComponentId
             SpreadBy::Region | SpreadBy::Location => (offer.provider.clone(), offer.region.clone()),
             SpreadBy::Country => (none.clone(), offer.country.clone()),
             SpreadBy::Provider => (none.clone(), offer.provider.clone()),
-            SpreadBy::MachineType => (none.clone(), offer.machine_type.clone()),
+            SpreadBy::MachineType => (offer.provider.clone(), offer.machine_type.clone()),
+            SpreadBy::Family => (offer.provider.clone(), offer.family.clone()),
         };
         *places.entry(place).or_default() += on_node * u64::from(group.count);
     }

@@ -217,7 +217,8 @@ fn empty(application: &mut Application, rule: UserRule, offers: usize) {
         UserRule::Constraint(i) => application.constraints[i].formula = Expr::bool(true),
         UserRule::Quota(i) => {
             let quota = &mut application.quotas[i];
-            (quota.nodes, quota.cores, quota.memory, quota.cost) = (None, None, None, None);
+            (quota.nodes, quota.cores, quota.memory) = (None, None, None);
+            (quota.gpus, quota.instances, quota.cost) = (None, None, None);
         }
         UserRule::Structure(i) => {
             application.structure[i].rule = Structure::Total { of: Vec::new(), low: 0, high: u64::MAX };
@@ -274,6 +275,7 @@ pub fn place(by: SpreadBy) -> &'static str {
         SpreadBy::Region | SpreadBy::Location => "region",
         SpreadBy::Country => "country",
         SpreadBy::Provider => "provider",
+        SpreadBy::Family => "family",
         SpreadBy::MachineType => "machine type",
     }
 }
@@ -306,6 +308,8 @@ fn quota(quota: &Quota) -> String {
     limits.extend(quota.nodes.map(|n| if n == 1 { "1 node".to_owned() } else { format!("{n} nodes") }));
     limits.extend(quota.cores.map(|n| format!("{n} cores")));
     limits.extend(quota.memory.map(|n| format!("{n} of memory")));
+    limits.extend(quota.gpus.map(|n| format!("{n} GPUs")));
+    limits.extend(quota.instances.map(|n| format!("{n} instances")));
     limits.extend(quota.cost.map(|n| format!("{n} an hour")));
     let which: Vec<&str> = quota.matches.iter().map(|r| r.text.as_str()).collect();
     let of = if which.is_empty() { String::new() } else { format!(" where {}", which.join(", ")) };
