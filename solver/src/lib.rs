@@ -18,6 +18,7 @@ pub mod packing;
 pub mod pattern;
 pub mod program;
 pub mod range;
+pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;
