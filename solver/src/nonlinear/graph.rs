@@ -130,6 +130,19 @@ impl Graph {
         }
     }
 
+    /// True for a node that is a truth value by its form: logic over comparisons, or the difference of two such.
+    pub fn is_truth(&self, id: Id) -> bool {
+        match self.ops[id as usize] {
+            Op::AtMost(_) | Op::Equal(_) | Op::And(..) | Op::Or(..) => true,
+            Op::Abs(a) => match self.ops[a as usize] {
+                Op::Linear(_, first, count) => self.operands(first, count).iter().any(|(_, x)| self.is_truth(*x)),
+                _ => false,
+            },
+            Op::Linear(_, first, count) => self.operands(first, count).iter().all(|(_, x)| self.is_truth(*x)),
+            _ => false,
+        }
+    }
+
     /// The node of an operator without a run of operands.
     pub fn node(&mut self, op: Op) -> Id {
         let key = key(op, &[]);

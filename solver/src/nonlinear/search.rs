@@ -193,10 +193,7 @@ impl<'a> Search<'a> {
     /// The rows of the choices to start from.
     fn start(&self) -> Option<Vec<u32>> {
         let start = self.settings.start.as_ref()?;
-        let rows = self.instance.groups.iter().zip(start).map(|(group, choice)| {
-            // The choice may be merged with an equal one: only its own row is looked for.
-            group.choices.iter().position(|c| c == choice).map(|row| row as u32)
-        });
+        let rows = self.instance.groups.iter().zip(start).map(|(group, choice)| group.row_of.get(choice).copied());
         rows.collect()
     }
 
