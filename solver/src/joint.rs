@@ -20,6 +20,9 @@ use crate::term::{FleetTerm, Nothing, Term};
 /// At most so many nodes for each order among equals. A limit in nodes and not in time keeps the answer reproducible.
 const TIE_NODES: u64 = 20_000;
 
+/// Linear problems with at most so many combinations are not worth an integer program.
+const FEW: f64 = 1e4;
+
 /// Solves a sub-problem by branch and bound; `None` when it has parts that are no uniform components, or nothing that is
 /// nonlinear over several.
 pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Option<Answer>, ProgramError> {
@@ -42,7 +45,8 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     let mut builder = Builder { formulation: &formulation, problem: Problem::new() };
     builder.build(ground, cluster)?;
     let problem = builder.problem;
-    if problem.is_linear() {
+    let choices: f64 = problem.sizes().iter().map(|n| *n as f64).product();
+    if problem.is_linear() && choices > FEW {
         return Ok(None);
     }
     let formulate_s = begin.elapsed().as_secs_f64();

@@ -39,6 +39,12 @@ fn the_answer_is_the_best_of_all_larger_fleets() {
     all_agree("the answer is the best of all larger fleets", 2_000, &size);
 }
 
+#[test]
+fn the_answer_is_the_best_of_all_where_formulas_mix_components() {
+    let size = Size { components: 3, offers: 6, instances: 4, across: true, ..Size::SMALL };
+    all_agree("the answer is the best of all where formulas mix components", 4_000, &size);
+}
+
 fn all_agree(name: &str, cases: u64, size: &Size) {
     let seen = Mutex::new(Seen::default());
     each(name, cases, |seed| {
