@@ -3,7 +3,7 @@
 //! A node keeps its identity as long as it keeps its offer: a change of size is a replacement. Which running node
 //! becomes which wanted one is a matching that moves the fewest instances, and among those keeps the most nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cardinal_models::quantity::Price;
 use serde::{Deserialize, Serialize};
@@ -182,6 +182,37 @@ impl Diff {
         diff.figures = figures(&diff, running, wanted, startup, matching.proven);
         refuse_moves_of_unmoveable(&diff, running, rules)?;
         Ok(diff)
+    }
+
+    /// The same change, with nodes that would have stayed with other instances replaced by new ones of the same offer.
+    pub(crate) fn replacing(
+        &self,
+        nodes: &BTreeSet<NodeId>,
+        running: &RunningDeployment,
+        wanted: &WantedDeployment,
+        startup: &StartupTimes,
+    ) -> Diff {
+        let mut diff = self.clone();
+        diff.changed.retain(|c| !nodes.contains(&c.node));
+        for change in self.changed.iter().filter(|c| nodes.contains(&c.node)) {
+            let Some(node) = running.nodes.get(&change.node) else { continue };
+            let mut instances = node.counts();
+            for (component, stop) in &change.stop {
+                let left = instances.get(component).copied().unwrap_or(0);
+                instances.insert(component.clone(), left.saturating_sub(stop.len() as u32));
+            }
+            for (component, n) in &change.start {
+                *instances.entry(component.clone()).or_insert(0) += n;
+            }
+            instances.retain(|_, n| *n > 0);
+            diff.replaced.push(Replacement { old: node.id.clone(), new: diff.created.len() });
+            diff.created.push(WantedNode { offer: node.offer.clone(), instances });
+            diff.deleted.push(node.id.clone());
+        }
+        diff.deleted.sort_unstable();
+        diff.replaced.sort_unstable_by(|a, b| a.old.cmp(&b.old));
+        diff.figures = figures(&diff, running, wanted, startup, self.figures.fewest_moves_proven);
+        diff
     }
 
     /// True when nothing is to be done.
