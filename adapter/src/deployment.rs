@@ -304,11 +304,10 @@ mod tests {
             node("d", &offer("big", 0.2), &[]),
         ]);
         let groups = deployment.to_deployment().nodes;
-        assert_eq!(groups.iter().map(|g| (g.offer.as_str(), g.count)).collect::<Vec<_>>(), [
-            ("big", 1),
-            ("small", 2),
-            ("small", 1)
-        ]);
+        assert_eq!(
+            groups.iter().map(|g| (g.offer.as_str(), g.count)).collect::<Vec<_>>(),
+            [("big", 1), ("small", 2), ("small", 1)]
+        );
         assert_eq!(deployment.cardinalities()["web"], 4);
         if let Some(node) = deployment.nodes.get_mut(&"a".into()) {
             node.phase = NodePhase::Lost;

@@ -52,3 +52,16 @@ pub(crate) fn want(offer: &OfferSnapshot, instances: &[(&str, u32)]) -> WantedNo
 pub(crate) fn wanted(nodes: Vec<WantedNode>) -> WantedDeployment {
     WantedDeployment { nodes, parameters: BTreeMap::new() }
 }
+
+/// So many random cases, the same in every run; `CARDINAL_CASES` sets how many, `CARDINAL_SEED` which.
+#[allow(clippy::disallowed_methods, reason = "the settings of a test run")]
+pub(crate) fn random_cases(cases: u32) -> proptest::test_runner::Config {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    proptest::test_runner::Config {
+        cases: setting("CARDINAL_CASES").and_then(|n| u32::try_from(n).ok()).unwrap_or(cases),
+        rng_seed: proptest::test_runner::RngSeed::Fixed(setting("CARDINAL_SEED").unwrap_or(1)),
+        max_global_rejects: 100_000,
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

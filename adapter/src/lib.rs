@@ -9,7 +9,7 @@
 pub mod deployment;
 pub mod diff;
 pub mod digest;
-// pub mod gate;
+pub mod gate;
 pub mod plan;
 pub mod rules;
 pub mod time;

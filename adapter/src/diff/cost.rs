@@ -94,7 +94,8 @@ impl StartupTimes {
 /// Every created node is paid for while it starts, every deleted one while it drains. For a replacement this is the time
 /// in which both are paid for and one serves; rolling in waves shifts these times and does not change their sum.
 pub(super) fn double_running(diff: &Diff, running: &RunningDeployment, startup: &StartupTimes) -> Money {
-    let created = diff.created.iter().map(|n| Money::of(n.offer.price, startup.of(&n.offer.machine_type).expected_ms()));
+    let created =
+        diff.created.iter().map(|n| Money::of(n.offer.price, startup.of(&n.offer.machine_type).expected_ms()));
     let deleted = diff.deleted.iter().filter_map(|id| running.nodes.get(id)).filter(|n| n.instance_count() > 0);
     created.chain(deleted.map(|n| Money::of(n.offer.price, startup.drain_ms))).sum()
 }

@@ -42,7 +42,8 @@ pub(super) fn fewest_moves(running: &[&Node], wanted: &[WantedNode], rules: &Rul
     for (offer, kinds) in running_kinds {
         by_offer.entry(offer).or_default().0 = kinds;
     }
-    for (offer, kinds) in kinds(wanted.iter().map(|n| (n.offer.id.as_str(), n.offer.zone.as_ref(), n.instances.clone())))
+    for (offer, kinds) in
+        kinds(wanted.iter().map(|n| (n.offer.id.as_str(), n.offer.zone.as_ref(), n.instances.clone())))
     {
         by_offer.entry(offer).or_default().1 = kinds;
     }
@@ -99,9 +100,7 @@ impl Scale {
 }
 
 /// Groups nodes by offer, zone and content; members are kept with the lowest index last, so that `pop` gives it first.
-fn kinds<'a>(
-    nodes: impl Iterator<Item = (&'a str, Option<&'a String>, Counts)>,
-) -> BTreeMap<&'a str, Vec<Kind>> {
+fn kinds<'a>(nodes: impl Iterator<Item = (&'a str, Option<&'a String>, Counts)>) -> BTreeMap<&'a str, Vec<Kind>> {
     let mut groups: BTreeMap<(&str, Option<&String>, Counts), Vec<usize>> = BTreeMap::new();
     for (i, (offer, zone, counts)) in nodes.enumerate() {
         groups.entry((offer, zone, counts)).or_default().push(i);
@@ -136,11 +135,7 @@ fn match_identical(left: &mut [Kind], right: &mut [Kind], partner: &mut [Option<
 }
 
 /// Each kind in turn takes the best partner that is left.
-fn greedy(
-    left: &[Kind],
-    right: &[Kind],
-    weight: impl Fn(&Kind, &Kind) -> Option<i128>,
-) -> Vec<(usize, usize, usize)> {
+fn greedy(left: &[Kind], right: &[Kind], weight: impl Fn(&Kind, &Kind) -> Option<i128>) -> Vec<(usize, usize, usize)> {
     let mut free = sizes(right);
     let mut flow = Vec::new();
     for (l, kind) in left.iter().enumerate() {

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cardinal_models::quantity::Price;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{InstanceId, Node, NodeId, NodePhase, Parameters, RunningDeployment, WantedDeployment, WantedNode};
+use crate::deployment::{
+    InstanceId, Node, NodeId, NodePhase, Parameters, RunningDeployment, WantedDeployment, WantedNode,
+};
 use crate::rules::Rules;
 
 pub mod cost;
@@ -95,6 +97,8 @@ pub struct Figures {
     pub components_grown: u64,
     /// Components that have fewer instances afterwards.
     pub components_shrunk: u64,
+    /// Components whose configuration changes.
+    pub components_reconfigured: u64,
     /// The price of all nodes per hour before, lost ones not counted, in 1e-9 of the currency unit.
     #[serde(with = "cost::price_nanos")]
     pub cost_before_nanos: Price,
@@ -116,18 +120,20 @@ impl Figures {
         self.instances_stopped as f64 / self.instances_running as f64
     }
 
-    /// True when nothing is started, stopped, bought or given back.
+    /// True when nothing is started, stopped, bought, given back or configured anew.
     pub fn is_nothing(&self) -> bool {
         self.nodes_created == 0
             && self.nodes_deleted == 0
             && self.nodes_lost == 0
             && self.instances_started == 0
             && self.instances_stopped == 0
+            && self.components_reconfigured == 0
     }
 
     /// True when the change only gives back nodes on which nothing runs.
     pub fn only_empty_nodes_go(&self) -> bool {
-        self.nodes_deleted > 0 && self.nodes_created == 0 && self.instances_stopped == 0 && self.instances_started == 0
+        let touched = self.instances_stopped + self.instances_started + self.components_reconfigured;
+        self.nodes_deleted > 0 && self.nodes_created == 0 && self.nodes_lost == 0 && touched == 0
     }
 }
 
@@ -160,8 +166,7 @@ impl Diff {
         rules: &Rules,
         startup: &StartupTimes,
     ) -> Result<Diff, DiffError> {
-        let (alive, lost): (Vec<&Node>, Vec<&Node>) =
-            running.nodes.values().partition(|n| n.phase != NodePhase::Lost);
+        let (alive, lost): (Vec<&Node>, Vec<&Node>) = running.nodes.values().partition(|n| n.phase != NodePhase::Lost);
         let matching = matching::fewest_moves(&alive, &wanted.nodes, rules);
 
         let mut diff = Diff { lost: lost.iter().map(|n| n.id.clone()).collect(), ..Diff::default() };
@@ -217,7 +222,7 @@ impl Diff {
 
     /// True when nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.figures.is_nothing() && self.parameters.is_empty()
+        self.figures.is_nothing()
     }
 
     /// The instances that stop, by component, with their nodes: those of deleted nodes and of changed ones.
@@ -332,6 +337,7 @@ fn figures(
         instances_moved: stops.iter().map(|(c, n)| (*n).min(starts.get(c).copied().unwrap_or(0))).sum(),
         components_grown: after.keys().filter(|c| count(&after, c) > count(&before, c)).count() as u64,
         components_shrunk: before.keys().filter(|c| count(&after, c) < count(&before, c)).count() as u64,
+        components_reconfigured: diff.parameters.len() as u64,
         cost_before_nanos: alive.cost(),
         cost_after_nanos: wanted.cost(),
         double_running: cost::double_running(diff, running, startup),

@@ -106,7 +106,7 @@ fn build(kind: &(usize, Option<usize>, [u32; 3])) -> WantedNode {
 use crate::deployment::OfferSnapshot;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::fixtures::random_cases(400))]
 
     #[test]
     fn no_matching_moves_fewer_instances(

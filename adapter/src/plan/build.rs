@@ -63,8 +63,8 @@ pub enum PlanError {
 }
 
 pub(super) fn make(request: &PlanRequest<'_>, mut diff: Diff) -> Result<(Plan, Diff), PlanError> {
-    let order = needs_order(request, &diff)?;
     loop {
+        let order = needs_order(request, &diff)?;
         let draft = Draft::of(request, &diff, &order)?;
         match draft.sorted() {
             Ok(actions) => return Ok((seal(request, &diff, draft, actions), diff)),
@@ -177,7 +177,12 @@ impl Draft {
             let parameters: Parameters = new.clone();
             let wait = ready.get(&node).copied();
             let begin = self.push(
-                Operation::StartInstance { node: node.clone(), component: component.clone(), instance: instance.clone(), parameters },
+                Operation::StartInstance {
+                    node: node.clone(),
+                    component: component.clone(),
+                    instance: instance.clone(),
+                    parameters,
+                },
                 wait.into_iter().collect(),
             );
             let healthy = Operation::WaitHealthy { component: component.clone(), instance: instance.clone() };
@@ -190,7 +195,8 @@ impl Draft {
             let drain = Operation::Drain { component: component.clone(), instance: instance.clone() };
             let drain = self.push(drain, Vec::new());
             let parameters = old.clone();
-            let stop = Operation::StopInstance { node: node.clone(), component: component.clone(), instance, parameters };
+            let stop =
+                Operation::StopInstance { node: node.clone(), component: component.clone(), instance, parameters };
             let stop = self.push(stop, vec![drain]);
             line.stops.push((drain, stop, node));
         }
@@ -365,7 +371,11 @@ fn replace_swapping_nodes(
         .filter_map(|id| request.running.nodes.get(id))
         .map(|n| (&n.id, n.instances.keys().any(|c| request.rules.is_unmoveable(c))))
         .fold((Vec::new(), Vec::new()), |(mut fixed, mut free), (id, is_fixed)| {
-            if is_fixed { fixed.push(id) } else { free.push(id) }
+            if is_fixed {
+                fixed.push(id)
+            } else {
+                free.push(id)
+            }
             (fixed, free)
         });
     if free.is_empty() {
@@ -377,11 +387,8 @@ fn replace_swapping_nodes(
 
 fn seal(request: &PlanRequest<'_>, diff: &Diff, draft: Draft, actions: Vec<Action>) -> Plan {
     let generation = generation(request);
-    let mut target = RunningDeployment {
-        generation,
-        nodes: BTreeMap::new(),
-        parameters: request.wanted.parameters.clone(),
-    };
+    let mut target =
+        RunningDeployment { generation, nodes: BTreeMap::new(), parameters: request.wanted.parameters.clone() };
     let deleted: BTreeSet<&NodeId> = diff.deleted.iter().chain(&diff.lost).collect();
     for node in request.running.nodes.values().filter(|n| !deleted.contains(&n.id)) {
         target.nodes.insert(node.id.clone(), Node { phase: NodePhase::Ready, ..node.clone() });

@@ -16,12 +16,8 @@ const LINES_MAX: usize = 50;
 pub fn plan(plan: &Plan, currency: &str) -> String {
     let content = plan.content();
     let (before, after) = (&content.before.nodes, &content.target.nodes);
-    let mut text = format!(
-        "Plan {} for {}, generation {}\n",
-        plan.hash().short(),
-        content.application,
-        content.generation
-    );
+    let mut text =
+        format!("Plan {} for {}, generation {}\n", plan.hash().short(), content.application, content.generation);
     let summary = &content.summary;
     let replacing: BTreeMap<&str, &Node> = summary
         .replaced

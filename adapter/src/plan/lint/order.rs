@@ -12,7 +12,11 @@ pub(super) fn check(
     report: &mut Report,
 ) {
     for i in &facts.doubled {
-        report.add(Rule::Order, Some(*i), format!("{}: the same step is in the plan twice", content.actions[*i].operation));
+        report.add(
+            Rule::Order,
+            Some(*i),
+            format!("{}: the same step is in the plan twice", content.actions[*i].operation),
+        );
     }
     let mut pairs = Vec::new();
     for (i, action) in content.actions.iter().enumerate() {
@@ -33,7 +37,9 @@ fn standing_on(operation: &Operation, expectation: &Expectation<'_>, facts: &Fac
     let there = |node| expectation.running.nodes.get(node);
     match operation {
         Operation::Checkpoint { .. } => Some(Vec::new()),
-        Operation::CreateNode { node, .. } => (there(node).is_none() && !facts.deleted.contains_key(node)).then(Vec::new),
+        Operation::CreateNode { node, .. } => {
+            (there(node).is_none() && !facts.deleted.contains_key(node)).then(Vec::new)
+        }
         Operation::WaitReady { node } => match (facts.created.get(node), there(node)) {
             (Some(create), None) => Some(vec![*create]),
             (None, Some(found)) if found.phase == NodePhase::Creating => Some(Vec::new()),

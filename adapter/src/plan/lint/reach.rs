@@ -22,7 +22,10 @@ impl Rows {
     /// The ancestors of the action at `row`, ascending.
     pub(super) fn ones(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
         let words = &self.bits[row * self.words..(row + 1) * self.words];
-        words.iter().enumerate().flat_map(|(w, word)| (0..64).filter(move |b| word >> b & 1 == 1).map(move |b| w * 64 + b))
+        words
+            .iter()
+            .enumerate()
+            .flat_map(|(w, word)| (0..64).filter(move |b| word >> b & 1 == 1).map(move |b| w * 64 + b))
     }
 }
 
@@ -43,7 +46,8 @@ impl<'a> Reach<'a> {
             chunk.iter().enumerate().for_each(|(bit, action)| own[*action] |= 1 << bit);
             for i in first..self.actions.len() {
                 let after = &self.actions[i].after;
-                seen[i] = after.iter().map(|b| *b as usize).filter(|b| *b >= first).fold(0, |s, b| s | seen[b] | own[b]);
+                seen[i] =
+                    after.iter().map(|b| *b as usize).filter(|b| *b >= first).fold(0, |s, b| s | seen[b] | own[b]);
             }
             for (row, action) in rows.iter().enumerate().filter(|(_, action)| **action >= first) {
                 bits[row * words + word] = seen[*action];
@@ -57,7 +61,8 @@ impl<'a> Reach<'a> {
     /// Those of the pairs `(ancestor, action)` in which the action does not come after the ancestor in every order.
     pub(super) fn missing(&self, pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
         let waits = |before: usize, action: usize| self.actions[action].after.binary_search(&(before as u32)).is_ok();
-        let mut open: Vec<(usize, usize)> = pairs.iter().copied().filter(|(before, action)| !waits(*before, *action)).collect();
+        let mut open: Vec<(usize, usize)> =
+            pairs.iter().copied().filter(|(before, action)| !waits(*before, *action)).collect();
         open.sort_unstable();
         let mut missing = Vec::new();
         let mut ancestors: Vec<usize> = open.iter().map(|p| p.0).collect();
