@@ -61,7 +61,8 @@ impl Suite<'_> {
         let healthy = Operation::WaitHealthy { component: component.clone(), instance: instance.clone() };
         let register = Operation::Register { component: component.clone(), instance: instance.clone() };
         let drain = Operation::Drain { component: component.clone(), instance: instance.clone() };
-        let change = Operation::ChangeParameters { component, instance: instance.clone(), before: old, after: new.clone() };
+        let change =
+            Operation::ChangeParameters { component, instance: instance.clone(), before: old, after: new.clone() };
         let nodes = |n: usize| move |o: &Observation| o.nodes.len() == n;
         let serves = {
             let instance = instance.clone();
@@ -153,9 +154,14 @@ impl Suite<'_> {
 
     fn begin(&mut self, what: &str, operation: &Operation) {
         let call = self.call(operation);
-        let now = (self.wait)(0);
-        let outcome = self.driver.act(now, &call).map(|_| ()).map_err(|fault| format!("it failed: {fault}"));
-        self.note(what, outcome);
+        let mut answer = self.driver.act((self.wait)(0), &call);
+        for attempt in 2..=CHECKS_MAX {
+            if !answer.as_ref().is_err_and(|fault| fault.class.is_worth_retrying()) {
+                break;
+            }
+            answer = self.driver.act((self.wait)(1000), &Call { attempt, ..call.clone() });
+        }
+        self.note(what, answer.map(|_| ()).map_err(|fault| format!("it failed: {fault}")));
     }
 
     /// Done, and the same call again changes nothing.

@@ -31,6 +31,7 @@ use crate::time::UnixMs;
 pub mod conformance;
 pub mod drift;
 pub mod simulated;
+pub mod webhook;
 
 /// Whether an action is done or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

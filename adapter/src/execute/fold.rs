@@ -147,8 +147,7 @@ impl Executor {
         self.check(entry, action)?;
         let i = action as usize;
         let old = self.steps[i].phase;
-        let new =
-            old.after(transition).map_err(|source| JournalError::Illegal { sequence: entry.sequence, source })?;
+        let new = old.after(transition).map_err(|source| JournalError::Illegal { sequence: entry.sequence, source })?;
         self.steps[i].phase = new;
         if matches!(transition, Transition::BeginUndo(0)) && !matches!(old, Phase::Undoing(_) | Phase::UndoFailed(_)) {
             // The attempts at doing it do not count against undoing it.

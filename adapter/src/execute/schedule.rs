@@ -164,7 +164,8 @@ impl Executor {
                 next.into_iter().for_each(|action| self.begin(now, action, commands));
             }
             Mode::Settling => {
-                let next: Vec<u32> = self.ready.iter().copied().filter(|a| self.ends_half_done(*a)).take(room).collect();
+                let next: Vec<u32> =
+                    self.ready.iter().copied().filter(|a| self.ends_half_done(*a)).take(room).collect();
                 next.into_iter().for_each(|action| self.begin(now, action, commands));
             }
             Mode::Unwinding => self.undo_more(now, commands),

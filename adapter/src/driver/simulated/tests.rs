@@ -11,14 +11,20 @@ use crate::plan::Operation;
 fn create(name: &str, offer: &OfferSnapshot, attempt: u32) -> Call {
     let node = NodeId(name.to_owned());
     let token = Token { plan: Digest::of_bytes(name.as_bytes()), action: 0, way: Way::Do, step: 0 };
-    Call { application: "app".to_owned(), token, attempt, operation: Operation::CreateNode { node, offer: offer.clone() } }
+    Call {
+        application: "app".to_owned(),
+        token,
+        attempt,
+        operation: Operation::CreateNode { node, offer: offer.clone() },
+    }
 }
 
 #[test]
 fn it_conforms_also_when_calls_go_wrong() {
     let rates = [0.0, 0.3];
     for (seed, rate) in rates.into_iter().flat_map(|rate| (0..20).map(move |seed| (seed, rate))) {
-        let faults = FaultRates { before_effect: rate, after_effect: rate, answer_lost: rate, slow: rate, capacity: 0.0 };
+        let faults =
+            FaultRates { before_effect: rate, after_effect: rate, answer_lost: rate, slow: rate, capacity: 0.0 };
         let cloud = SimulatedCloud::new(CloudSettings { seed, faults, ..CloudSettings::default() });
         let mut now = UnixMs(0);
         let report = conformance::check(&cloud, &offer("small", 0.1), &mut |ms| {
