@@ -170,6 +170,7 @@ mod tests {
             os: OperatingSystem::Any,
             price: Price::ZERO,
             labels: Arc::default(),
+            configuration: None,
         }
     }
 

@@ -19,6 +19,7 @@ use cardinal_models::tolerance;
 use cardinal_models::verify::verify;
 
 use crate::solve::{Settings, solve};
+use crate::space::stands_for;
 
 /// A rule of the user that can be taken out of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +229,7 @@ fn alternatives(
         .into_iter()
         .map(|offer| {
             let placements: Vec<(u32, Placement)> = if is_uniform {
-                cardinalities(component, group, &solution.placement, first)
+                cardinalities(component, group, &solution.placement, first, &catalog[offer])
                     .into_iter()
                     .map(|n| (n, with_uniform(snapshot, &solution.placement, first, offer, n)))
                     .collect()
@@ -274,7 +275,16 @@ fn can_host(application: &Application, group: &NodeGroup, offer: &cardinal_model
 }
 
 /// The numbers of instances to try: the chosen one first, then its neighbours.
-fn cardinalities(component: &Component, group: &NodeGroup, placement: &Placement, id: ComponentId) -> Vec<u32> {
+fn cardinalities(
+    component: &Component,
+    group: &NodeGroup,
+    placement: &Placement,
+    id: ComponentId,
+    offer: &cardinal_models::offer::Offer,
+) -> Vec<u32> {
+    if let Some(n) = stands_for(offer) {
+        return vec![n];
+    }
     let chosen = u32::try_from(placement.cardinality(id)).unwrap_or(group.count);
     let mut all: Vec<u32> = component.cardinality.iter().take(10_000).filter(|n| *n > 0).collect();
     all.sort_by_key(|n| n.abs_diff(chosen));
@@ -344,6 +354,9 @@ fn judge(
 /// The cheapest offer that is cheaper than the chosen one and fails a single requirement: what is paid for.
 fn near_miss(snapshot: &Snapshot, group: &NodeGroup, component: &Component) -> Option<Alternative> {
     let (application, catalog) = (&snapshot.application, &snapshot.catalog);
+    if catalog[group.offer].configuration.is_some() {
+        return None;
+    }
     let chosen = catalog[group.offer].price;
     let fails_once = |offer: &cardinal_models::offer::Offer| {
         application.offers.iter().chain(&component.requirements).filter(|r| !r.admits(offer)).take(2).count() == 1
@@ -380,7 +393,10 @@ pub fn explain_infeasible(snapshot: &Snapshot, time: std::time::Duration) -> Con
     let application = &snapshot.application;
     for (i, component) in application.components.iter().enumerate() {
         let id = ComponentId(i as u32);
-        if component.cardinality.min() > 0 && admissible(application, &snapshot.catalog, id).is_empty() {
+        if !component.is_free()
+            && component.cardinality.min() > 0
+            && admissible(application, &snapshot.catalog, id).is_empty()
+        {
             return Conflict::NoOffer { component: id, without: without_each_requirement(snapshot, component) };
         }
     }

@@ -76,6 +76,7 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
         },
         price: Price::from_units(draw.pick(&PRICES)).unwrap_or(Price::ZERO),
         labels: Arc::new(labels),
+        configuration: None,
     }
 }
 
@@ -342,7 +343,7 @@ impl Maker<'_> {
             let instances = chosen.iter().map(|(c, most)| (*c, self.draw.number(1, (*most).clamp(1, 2)))).collect();
             groups.push(NodeGroup { offer: any(self.draw), zone: None, instances, count: self.draw.number(1, 2) });
         }
-        let mut placement = Placement { groups };
+        let mut placement = Placement::of(groups);
         placement.normalize();
         placement
     }

@@ -97,13 +97,11 @@ fn snapshot(arguments: &Solve, model: &Model) -> Result<(Snapshot, Vec<Finding>)
         let message = format!("the prices of the catalog are {age} days old");
         warnings.push(Finding::warning(message).help("read them anew; see `cardinal catalog import --help`"));
     }
-    let running = match &arguments.current {
-        Some(path) => Some(current::load(path, &model.application, &catalog)?),
-        None => None,
-    };
     let mut snapshot = Snapshot::new(model.application.clone(), Arc::new(catalog));
     snapshot.metrics = values;
-    snapshot.current = running;
+    if let Some(path) = &arguments.current {
+        snapshot.current = Some(current::load(path, &model.application, &snapshot.catalog)?);
+    }
     Ok((snapshot, warnings))
 }
 

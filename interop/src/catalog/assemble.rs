@@ -164,6 +164,7 @@ impl<'s> Assembler<'s> {
             os: draft.os,
             price: draft.price,
             labels: self.texts.share_labels(&draft.labels),
+            configuration: None,
         }
     }
 

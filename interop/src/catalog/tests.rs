@@ -225,6 +225,7 @@ fn awkward() -> Offer {
         architecture: "riscv64".into(),
         os: OperatingSystem::Unknown,
         price: Price::from_nanos(123_456_789),
+        configuration: None,
         labels: Arc::new(
             [("x y", LabelValue::Number(0.1)), ("z", LabelValue::Text("~".into()))]
                 .map(|(n, v)| (Arc::from(n), v))
