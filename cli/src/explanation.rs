@@ -223,6 +223,7 @@ fn kind(by: SpreadBy) -> &'static str {
         SpreadBy::Region | SpreadBy::Location => "region",
         SpreadBy::Country => "country",
         SpreadBy::Provider => "provider",
+        SpreadBy::Family => "family",
         SpreadBy::MachineType => "machine type",
     }
 }
@@ -257,6 +258,8 @@ fn quota(quota: &Quota) -> String {
     limits.extend(quota.nodes.map(|n| format!("{n} nodes")));
     limits.extend(quota.cores.map(|n| format!("{n} cores")));
     limits.extend(quota.memory.map(|n| format!("{n} of memory")));
+    limits.extend(quota.gpus.map(|n| format!("{n} GPUs")));
+    limits.extend(quota.instances.map(|n| format!("{n} instances")));
     limits.extend(quota.cost.map(|n: Price| format!("{n} an hour")));
     let which: Vec<&str> = quota.matches.iter().map(|r| r.text.as_str()).collect();
     let of = if which.is_empty() { String::new() } else { format!(" where {}", which.join(", ")) };

@@ -447,6 +447,9 @@ impl Requirement {
             Subject::Attribute(Attribute::Disk) => offer.disk.is_none_or(|d| self.test.admits_number(d.mib())),
             Subject::Attribute(Attribute::Provider) => self.test.admits_text(&offer.provider),
             Subject::Attribute(Attribute::Purchase) => self.test.admits_text(offer.purchase.as_str()),
+            Subject::Attribute(Attribute::MachineType) => self.test.admits_text(&offer.machine_type),
+            Subject::Attribute(Attribute::Family) => self.test.admits_text(&offer.family),
+            Subject::Attribute(Attribute::Region) => self.test.admits_text(&offer.region),
             Subject::Attribute(Attribute::Cloud) => self.test.admits_text(offer.cloud.as_str()),
             Subject::Attribute(attribute) => match offer.attribute(attribute) {
                 AttributeValue::Number(n) => self.test.admits_number(n),
@@ -608,6 +611,10 @@ pub struct Quota {
     pub cores: Option<Cores>,
     /// At most so much memory.
     pub memory: Option<Bytes>,
+    /// At most so many GPUs.
+    pub gpus: Option<u64>,
+    /// At most so many instances on the matching nodes.
+    pub instances: Option<u64>,
     /// At most so much money per hour, in nano-units.
     pub cost: Option<crate::quantity::Price>,
 }

@@ -155,6 +155,11 @@ pub struct ModelDocument {
     /// Rules about which instances share nodes and how many there are.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub structure: Entries<StructureDocument>,
+    /// The most that the whole deployment may cost, such as `3000 USD/month` or `4.50 USD/h`; a bare number is per
+    /// hour. A month is 730 hours. The same as a constraint `budget: total_cost <= ...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["3000 USD/month", "4.50 USD/h"]))]
+    pub budget: Option<Spanned<Scalar>>,
     /// Limits on what may be bought from a provider, a region or a machine family.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub quotas: Entries<QuotaDocument>,
@@ -299,6 +304,19 @@ pub struct RequiresDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["<= 0.50 USD/h"]))]
     pub price: Option<OneOrMany>,
+    /// The share of such nodes that the provider takes back within a month of 730 hours, such as `"<= 5 %"`. A spot
+    /// offer that does not tell satisfies none; any other has 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["<= 5 %"]))]
+    pub interruption_rate: Option<OneOrMany>,
+    /// Time until instances can start on a new node, such as `"<= 2m"`. An offer that does not tell satisfies none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["<= 2m"]))]
+    pub start_up: Option<OneOrMany>,
+    /// Time for which a node is paid at least, such as `"<= 1h"`. An offer that does not tell satisfies none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["<= 1h"]))]
+    pub minimum_lifetime: Option<OneOrMany>,
     /// Free attributes of the offer, by name: a number, a range, a text or a list of choices.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub labels: Entries<OneOrMany>,
@@ -336,6 +354,10 @@ pub struct PlacementDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["m5.*"]))]
     pub machine_type: Option<OneOrMany>,
+    /// Families of machine types, such as `m5` or `e2`; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["m5", ["m5", "m6*"]]))]
+    pub family: Option<OneOrMany>,
     /// Offer ids; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer: Option<OneOrMany>,
@@ -388,8 +410,11 @@ pub enum SpreadBy {
     Country,
     /// A provider.
     Provider,
-    /// A machine type.
+    /// A machine type of a provider, in whatever region: `m5.large` of `aws`. (`machine-type` is understood too.)
+    #[serde(rename = "machine_type", alias = "machine-type")]
     MachineType,
+    /// A family of machine types of a provider: `m5` of `aws`.
+    Family,
 }
 
 /// A metric: a measured value, or a formula over other metrics and attributes. A text alone is a formula.
@@ -530,9 +555,15 @@ pub struct QuotaDocument {
     /// Only offers in these places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<OneOrMany>,
+    /// Only offers in these regions; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<OneOrMany>,
     /// Only these machine types; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_type: Option<OneOrMany>,
+    /// Only these families of machine types, such as `m5`; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<OneOrMany>,
     /// Only offers bought this way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::purchases")]
@@ -546,7 +577,13 @@ pub struct QuotaDocument {
     /// At most so much memory in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Spanned<Scalar>>,
-    /// At most so much money per time, such as `3 USD/h`.
+    /// At most so many GPUs in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<Spanned<Scalar>>,
+    /// At most so many instances, of all components together, on the matching nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<Spanned<Scalar>>,
+    /// At most so much money per time, such as `3 USD/h` or `2000 USD/month`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Spanned<Scalar>>,
 }

@@ -29,6 +29,7 @@ pub(crate) fn offer(id: &str, cores: u64, gib: u64, price: f64) -> Offer {
         places: Arc::new([]),
         coordinates: None,
         machine_type: id.into(),
+        family: id.into(),
         cloud: CloudKind::Public,
         purchase: Purchase::OnDemand,
         cores: Cores(cores * 1000),
@@ -38,6 +39,7 @@ pub(crate) fn offer(id: &str, cores: u64, gib: u64, price: f64) -> Offer {
         architecture: "amd64".into(),
         os: OperatingSystem::Any,
         price: Price::from_units(price).unwrap(),
+        lifecycle: Default::default(),
         labels: Arc::default(),
         configuration: None,
     }

@@ -160,6 +160,7 @@ mod tests {
             places: Arc::new(["Frankfurt".into(), "cloud-7/eu".into()]),
             coordinates: None,
             machine_type: "m5.large".into(),
+            family: "".into(),
             cloud: CloudKind::Public,
             purchase: Purchase::OnDemand,
             cores: Cores(2000),
@@ -169,6 +170,7 @@ mod tests {
             architecture: "amd64".into(),
             os: OperatingSystem::Any,
             price: Price::ZERO,
+            lifecycle: Default::default(),
             labels: Arc::default(),
             configuration: None,
         }

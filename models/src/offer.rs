@@ -84,6 +84,18 @@ pub enum LabelValue {
     Text(Arc<str>),
 }
 
+/// How the nodes of an offer come and go.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lifecycle {
+    /// The share of such nodes that the provider takes back within a month of 730 hours, from 0 to 1. `None` when the
+    /// offer does not tell: see [`Offer::interruption_rate`].
+    pub interruption_rate: Option<f64>,
+    /// Seconds from ordering a node until instances can start on it, when known.
+    pub start_up_s: Option<f64>,
+    /// Seconds for which a node is paid at least, when known.
+    pub minimum_lifetime_s: Option<f64>,
+}
+
 /// One thing that can be bought or used to host instances.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
@@ -105,6 +117,8 @@ pub struct Offer {
     pub coordinates: Option<(f64, f64)>,
     /// The machine type: `m5.large`.
     pub machine_type: Arc<str>,
+    /// The family of the machine type: `m5`. Catalogs that do not tell it get [`family_of`].
+    pub family: Arc<str>,
     /// Whose machines.
     pub cloud: CloudKind,
     /// How it is bought.
@@ -123,6 +137,8 @@ pub struct Offer {
     pub os: OperatingSystem,
     /// Price per hour in the catalog's currency.
     pub price: Price,
+    /// How its nodes come and go.
+    pub lifecycle: Lifecycle,
     /// Free attributes. Of a configuration all attributes but the price.
     pub labels: Arc<IndexMap<Arc<str>, LabelValue>>,
     /// Set for a configuration of one component (`configurations` of the model), on which nothing else may run.
@@ -169,6 +185,8 @@ pub enum Attribute {
     Continent,
     /// Text: the machine type.
     MachineType,
+    /// Text: the family of the machine type.
+    Family,
     /// Text: `on-demand`, `spot`, `reserved`.
     Purchase,
     /// Text: `public`, `private`, `edge`, `own`.
@@ -177,13 +195,19 @@ pub enum Attribute {
     Architecture,
     /// Text: the operating system, empty when the offer can boot any.
     Os,
+    /// The share of such nodes that the provider takes back within a month.
+    InterruptionRate,
+    /// Seconds until instances can start on a new node.
+    StartUp,
+    /// Seconds for which a node is paid at least.
+    MinimumLifetime,
     /// A free attribute of the offer; number or text as the catalog has it.
     Label(Arc<str>),
 }
 
 impl Attribute {
     /// Every attribute with a fixed name, with that name.
-    pub const NAMED: [(&'static str, Attribute); 17] = [
+    pub const NAMED: [(&'static str, Attribute); 21] = [
         ("cardinality", Attribute::Cardinality),
         ("cores", Attribute::Cores),
         ("memory", Attribute::Memory),
@@ -197,10 +221,14 @@ impl Attribute {
         ("country", Attribute::Country),
         ("continent", Attribute::Continent),
         ("machine_type", Attribute::MachineType),
+        ("family", Attribute::Family),
         ("purchase", Attribute::Purchase),
         ("cloud", Attribute::Cloud),
         ("architecture", Attribute::Architecture),
         ("os", Attribute::Os),
+        ("interruption_rate", Attribute::InterruptionRate),
+        ("start_up", Attribute::StartUp),
+        ("minimum_lifetime", Attribute::MinimumLifetime),
     ];
 
     /// The attribute with a fixed name, or `None` for the name of a label.
@@ -237,6 +265,7 @@ impl Offer {
             Some(LabelValue::Text(t)) => AttributeValue::Text(t.clone()),
             None => AttributeValue::Missing,
         };
+        let told = |x: Option<f64>| x.map_or(AttributeValue::Missing, AttributeValue::Number);
         match attribute {
             Attribute::Cardinality => AttributeValue::Missing,
             // A configuration has the attributes that its author measured, as they were written, and no others.
@@ -253,6 +282,10 @@ impl Offer {
             Attribute::Country => text(&self.country),
             Attribute::Continent => AttributeValue::Text(crate::location::continent_of(&self.country).into()),
             Attribute::MachineType => text(&self.machine_type),
+            Attribute::Family => text(&self.family),
+            Attribute::InterruptionRate => told(self.interruption_rate()),
+            Attribute::StartUp => told(self.lifecycle.start_up_s),
+            Attribute::MinimumLifetime => told(self.lifecycle.minimum_lifetime_s),
             Attribute::Purchase => AttributeValue::Text(self.purchase.as_str().into()),
             Attribute::Cloud => AttributeValue::Text(self.cloud.as_str().into()),
             Attribute::Architecture => text(&self.architecture),
@@ -265,9 +298,53 @@ impl Offer {
         }
     }
 
+    /// The share of such nodes that are taken back within a month. What is no spot offer and does not tell has 0; a
+    /// spot offer that does not tell has none.
+    pub fn interruption_rate(&self) -> Option<f64> {
+        self.lifecycle.interruption_rate.or_else(|| (self.purchase != Purchase::Spot).then_some(0.0))
+    }
+
     /// Every attribute name that this offer can answer in a formula, labels included, is the union of
     /// [`Attribute::NAMED`] and its label names; this tells whether one label exists.
     pub fn has_label(&self, label: &str) -> bool {
         self.labels.contains_key(label)
+    }
+}
+
+/// The family that a machine type's name tells: `m5` of `m5.large`, `e2` of `e2-standard-2`, `Dsv3` of
+/// `Standard_D2s_v3`; the name itself where it follows none of these customs.
+pub fn family_of(machine_type: &str) -> String {
+    if let Some((family, _)) = machine_type.split_once('.') {
+        return family.to_owned();
+    }
+    if let Some(size) = machine_type.strip_prefix("Standard_").or_else(|| machine_type.strip_prefix("Basic_")) {
+        // Letters, the size, an optional smaller number of active cores, further letters: `M64-32ms_v2` is `Mmsv2`.
+        let letters = size.find(|c: char| c.is_ascii_digit()).unwrap_or(size.len());
+        let rest = size[letters..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+        return format!("{}{}", &size[..letters], rest.replace('_', ""));
+    }
+    machine_type.split_once('-').map_or(machine_type, |(family, _)| family).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::family_of;
+
+    #[test]
+    fn families_follow_the_customs_of_the_providers() {
+        for (machine_type, family) in [
+            ("m5.large", "m5"),
+            ("u-6tb1.metal", "u-6tb1"),
+            ("e2-standard-2", "e2"),
+            ("n2d-custom-8-16384", "n2d"),
+            ("Standard_D2s_v3", "Dsv3"),
+            ("Standard_M64-32ms_v2", "Mmsv2"),
+            ("Standard_B1ls", "Bls"),
+            ("Basic_A1", "A"),
+            ("large", "large"),
+            ("", ""),
+        ] {
+            assert_eq!(family_of(machine_type), family, "{machine_type}");
+        }
     }
 }

@@ -22,6 +22,8 @@ pub enum Measure {
     Price,
     /// A length of time; kept in seconds. A unit must be written, except for 0.
     Duration,
+    /// A share, such as `5 %`; kept from 0 to 1.
+    Share,
     /// A number of a catalog's own, whose unit only the catalog knows.
     Label,
 }
@@ -32,7 +34,7 @@ impl Measure {
             Measure::Data => Unit::MEBIBYTE,
             Measure::Price => Unit::PRICE,
             Measure::Duration => Unit::SECOND,
-            Measure::Count | Measure::Whole | Measure::Label => Unit::RATIO,
+            Measure::Count | Measure::Whole | Measure::Share | Measure::Label => Unit::RATIO,
         }
     }
 }
@@ -380,9 +382,14 @@ fn number(quantity: Quantity, measure: Measure, currency: &Currency, span: Span)
         // 2^53: every whole number up to it is exact.
         Measure::Whole => 0.0..=9_007_199_254_740_992.0,
         Measure::Data | Measure::Duration => 0.0..=1e12,
+        Measure::Share => 0.0..=1.0,
     };
     if converted < 0.0 && measure != Measure::Label {
         return Err(Diagnostic::error(span, "the number must not be negative"));
+    }
+    if measure == Measure::Share && converted > 1.0 {
+        let help = format!("write a share such as `5 %` or `0.05`; `{value} %` is {}", value / 100.0);
+        return Err(Diagnostic::error(span, "the share is above 100 %").help(help));
     }
     if !converted.is_finite() || !range.contains(&converted) {
         return Err(Diagnostic::error(span, "the number is too large"));
@@ -395,7 +402,7 @@ fn number(quantity: Quantity, measure: Measure, currency: &Currency, span: Span)
 
 fn missing_unit(value: f64, measure: Measure, span: Span) -> Result<(), Diagnostic> {
     let help = match measure {
-        Measure::Count | Measure::Whole | Measure::Price | Measure::Label => return Ok(()),
+        Measure::Count | Measure::Whole | Measure::Price | Measure::Share | Measure::Label => return Ok(()),
         Measure::Data if value < 256.0 => format!("write `{value} GB` or `{} MiB`", value * 1024.0),
         Measure::Data => format!("write `{value} MiB` or `{} GB`", value / 1024.0),
         Measure::Duration => format!("write `{value}s` or `{value}m`"),
@@ -409,6 +416,7 @@ fn wrong_unit(value: f64, named: NamedUnit, measure: Measure, span: Span) -> Dia
         Measure::Data => ("an amount of data", "8 GB"),
         Measure::Price => ("money per time", "0.50 USD/h"),
         Measure::Duration => ("a time", "5m"),
+        Measure::Share => ("a share", "5 %"),
         Measure::Count | Measure::Whole | Measure::Label => ("a bare number", "4"),
     };
     let is_money = (named.unit.data, named.unit.time, named.unit.money) == (0, 0, 1);

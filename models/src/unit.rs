@@ -147,6 +147,8 @@ impl Unit {
         match attribute {
             Attribute::Price => Some(Unit::PRICE),
             Attribute::Memory | Attribute::Disk => Some(Unit::MEBIBYTE),
+            Attribute::StartUp | Attribute::MinimumLifetime => Some(Unit::SECOND),
+            Attribute::InterruptionRate => Some(Unit::RATIO),
             _ => None,
         }
     }

@@ -484,6 +484,7 @@ impl<'a> Check<'a> {
 
     fn quota(&mut self, quota: &Quota) {
         let (mut nodes, mut cores, mut memory, mut cost) = (0u128, 0u128, 0u128, 0u128);
+        let (mut gpus, mut instances) = (0u128, 0u128);
         for group in self.groups() {
             let offer = self.offer(group.offer);
             if !quota.matches.iter().all(|requirement| requirement.admits(offer)) {
@@ -493,6 +494,8 @@ impl<'a> Check<'a> {
             nodes += count;
             cores += count * u128::from(offer.cores.0);
             memory += count * u128::from(offer.memory.0);
+            gpus += count * u128::from(offer.gpus);
+            instances += count * group.instances.iter().map(|(_, n)| u128::from(*n)).sum::<u128>();
             cost += count * u128::try_from(offer.price.nanos()).unwrap_or(0);
         }
         let short = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
@@ -506,6 +509,8 @@ impl<'a> Check<'a> {
         over(nodes, quota.nodes, "nodes", &|n| n.to_string());
         over(cores, quota.cores.map(|c| c.0), "cores", &|n| Cores(short(n)).to_string());
         over(memory, quota.memory.map(|m| m.0), "of memory", &|n| Bytes(short(n)).to_string());
+        over(gpus, quota.gpus, "gpus", &|n| n.to_string());
+        over(instances, quota.instances, "instances", &|n| n.to_string());
         over(cost, quota.cost.map(|p| u64::try_from(p.nanos()).unwrap_or(0)), "per hour", &money);
     }
 
@@ -541,6 +546,7 @@ fn place_of<'o>(group: &NodeGroup, offer: &'o Offer, by: SpreadBy) -> (&'o str, 
         SpreadBy::Country => (&offer.country, "", ""),
         SpreadBy::Provider => (&offer.provider, "", ""),
         SpreadBy::MachineType => (&offer.provider, &offer.machine_type, ""),
+        SpreadBy::Family => (&offer.provider, &offer.family, ""),
     }
 }
 

@@ -322,8 +322,9 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
         let counts = |limit: fn(&Quota) -> bool| application.quotas.iter().any(limit);
         let cores = counts(|q| q.cores.is_some()).then_some(offer.cores.0);
         let memory = counts(|q| q.memory.is_some()).then_some(offer.memory.0);
+        let gpus = counts(|q| q.gpus.is_some()).then_some(offer.gpus);
         let price = (!space.pool_price_falls).then_some(offer.price.nanos());
-        key.push_str(&format!("{cores:?}{memory:?}{price:?}"));
+        key.push_str(&format!("{cores:?}{memory:?}{gpus:?}{price:?}"));
         for spread in shared.iter().flat_map(|c| &application[*c].spread) {
             key.push('\u{2}');
             key.push_str(&place_of(spread.by, offer));
@@ -368,8 +369,9 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
     // With maximal patterns a node may host less than its pattern says, which only rules that are indifferent to
     // removal can bear. What runs now is rarely maximal: to keep it needs every pattern.
     let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
+    let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let all_move = shared.iter().all(|c| application[*c].moveable);
-    let may_trim = lister.rules.closed_under_removal() && no_spread && all_move;
+    let may_trim = lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances;
     lister.limit = if may_trim && snapshot.current.is_none() { FEW_PATTERNS } else { MOST_PATTERNS };
     if lister.list(&groups).is_err() {
         if !may_trim {

@@ -221,6 +221,7 @@ pub fn place_of(by: SpreadBy, offer: &Offer) -> String {
         SpreadBy::Country => offer.country.to_string(),
         SpreadBy::Provider => offer.provider.to_string(),
         SpreadBy::MachineType => format!("{}\u{1}{}", offer.provider, offer.machine_type),
+        SpreadBy::Family => format!("{}\u{1}{}", offer.provider, offer.family),
     }
 }
 
@@ -339,6 +340,7 @@ impl Reducer<'_> {
         let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
         let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
         let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
+        let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
         let trends: Vec<(Slot, Trend)> = visible
             .iter()
             .filter(|s| Some(**s) != price_slot)
@@ -346,14 +348,16 @@ impl Reducer<'_> {
                 let attribute = self.bound.slots.attribute(*s);
                 let wanted = self.wanted(Mover::Attribute(id, *s));
                 let limited = (limits_cores && *attribute == Attribute::Cores)
-                    || (limits_memory && *attribute == Attribute::Memory);
+                    || (limits_memory && *attribute == Attribute::Memory)
+                    || (limits_gpus && *attribute == Attribute::Gpus);
                 (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
             })
             .collect();
-        // A quota counts cores and memory even where no formula looks at them.
+        // A quota counts cores, memory and GPUs even where no formula looks at them.
         let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
         let counts_cores = limits_cores && !is_seen(Attribute::Cores);
         let counts_memory = limits_memory && !is_seen(Attribute::Memory);
+        let counts_gpus = limits_gpus && !is_seen(Attribute::Gpus);
         let mut fronts = Fronts::new(catalog);
         let (mut key, mut vector) = (Vec::new(), Vec::new());
         for offer in &choices.offers {
@@ -377,6 +381,7 @@ impl Reducer<'_> {
             }
             vector.extend(counts_cores.then(|| o.cores.count()));
             vector.extend(counts_memory.then(|| o.memory.mib()));
+            vector.extend(counts_gpus.then(|| f64::from(o.gpus)));
             if component.fleet == Fleet::Uniform {
                 vector.push(-f64::from(most_on_one_offer(component, o)));
             } else {
@@ -414,6 +419,7 @@ fn reduce_pool(
     }
     let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
     let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
+    let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
     let mut fronts = Fronts::new(catalog);
     let (mut key, mut vector) = (Vec::new(), Vec::new());
     for (offer, mask) in &admits {
@@ -431,8 +437,8 @@ fn reduce_pool(
         };
         resource(o.cores.count(), limits_cores);
         resource(o.memory.mib(), limits_memory);
+        resource(f64::from(o.gpus), limits_gpus);
         vector.push(-o.disk.map_or(f64::INFINITY, |d| d.mib()));
-        vector.push(-f64::from(o.gpus));
         vector.extend(shared.iter().map(|i| if mask[*i] { 0.0 } else { 1.0 }));
         for i in &shared {
             key.extend(application.components[*i].spread.iter().map(|s| hash_text(&place_of(s.by, o))));

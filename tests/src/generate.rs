@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::catalog::OfferIndex;
-use cardinal_models::offer::{CloudKind, LabelValue, Offer, OperatingSystem, Purchase};
+use cardinal_models::offer::{CloudKind, LabelValue, Lifecycle, Offer, OperatingSystem, Purchase};
 use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 
@@ -61,6 +61,7 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
         places: Arc::new([]),
         coordinates: draw.chance(80).then(|| (draw.pick(&[50.0, 48.5, 40.0]), 8.0)),
         machine_type: draw.pick(&["mt0", "mt1", "mt2"]).into(),
+        family: draw.pick(&["fa", "fb"]).into(),
         cloud: if draw.chance(80) { CloudKind::Public } else { CloudKind::Private },
         purchase: if draw.chance(85) { Purchase::OnDemand } else { Purchase::Spot },
         cores: Cores(draw.pick(&[1000, 2000, 2000, 4000, 4000, 8000, 500])),
@@ -75,6 +76,11 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
             _ => OperatingSystem::Any,
         },
         price: Price::from_units(draw.pick(&PRICES)).unwrap_or(Price::ZERO),
+        lifecycle: Lifecycle {
+            interruption_rate: draw.chance(50).then(|| draw.pick(&[0.0, 0.05, 0.2])),
+            start_up_s: draw.chance(70).then(|| draw.pick(&[30.0, 60.0])),
+            minimum_lifetime_s: draw.chance(50).then_some(60.0),
+        },
         labels: Arc::new(labels),
         configuration: None,
     }
@@ -119,6 +125,10 @@ impl Maker<'_> {
         let metrics = self.metrics();
         self.formulas(&metrics);
         self.structure();
+        if self.draw.chance(10) {
+            let budget = self.draw.pick(&["0.9", "0.4 USD/h", "700 USD/month"]);
+            self.line(format!("budget: {budget}"));
+        }
         self.quotas();
         let current = self.draw.chance(40).then(|| self.current(&offers));
         let mut values = vec![("load".to_owned(), self.draw.pick(&[0.8, 1.5, 3.0]))];
@@ -177,6 +187,9 @@ impl Maker<'_> {
                 "disk: \">= 50 GiB\"",
                 "labels: {speed: \">= 1.5\"}",
                 "labels: {tier: gold}",
+                "interruption_rate: \"<= 10 %\"",
+                "start_up: \"<= 45s\"",
+                "minimum_lifetime: 60s",
             ]);
             self.line(format!("    requires: {{{requirement}}}"));
         }
@@ -201,7 +214,8 @@ impl Maker<'_> {
             parts.push("cloud: public".to_owned());
         }
         if self.draw.chance(25) {
-            let all = ["zone", "zone", "region", "provider", "country", "machine-type", "location"];
+            let all =
+                ["zone", "zone", "region", "provider", "country", "machine_type", "machine-type", "family", "location"];
             let at_most = self.draw.number(1, 2);
             let first = format!("{{by: {}, at_most: {at_most}}}", self.draw.pick(&all));
             if self.draw.chance(25) {
@@ -209,6 +223,9 @@ impl Maker<'_> {
                 parts.push(format!("spread: [{first}, {second}]"));
             } else {
                 parts.push(format!("spread: {first}"));
+            }
+            if self.draw.chance(10) {
+                parts.push("family: fa".to_owned());
             }
         }
         if !parts.is_empty() {
@@ -298,16 +315,20 @@ impl Maker<'_> {
             self.line("quotas:");
         }
         for i in 0..count {
-            let filter = match self.draw.number(0, 4) {
+            let filter = match self.draw.number(0, 6) {
                 0 => "provider: aws, ".to_owned(),
                 1 => format!("location: {}, ", self.draw.pick(&["DE", "r0", "r1"])),
                 2 => "machine_type: mt1, ".to_owned(),
                 3 => "purchase: spot, ".to_owned(),
+                4 => "family: fa, ".to_owned(),
+                5 => "region: r1, ".to_owned(),
                 _ => String::new(),
             };
-            let limit = match self.draw.number(0, 3) {
+            let limit = match self.draw.number(0, 5) {
                 0 => format!("nodes: {}", self.draw.number(1, 6)),
                 1 => format!("cores: {}", self.draw.pick(&[4, 8, 12, 20])),
+                3 => format!("gpus: {}", self.draw.number(0, 3)),
+                4 => format!("instances: {}", self.draw.number(1, 6)),
                 2 => format!("memory: {} GiB", self.draw.pick(&[4, 12, 24])),
                 _ => format!("cost: {} USD/h", self.draw.pick(&["0.3", "0.8", "1.5"])),
             };

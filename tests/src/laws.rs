@@ -62,7 +62,7 @@ fn normal(mut placement: Placement) -> Placement {
 
 /// True when the model speaks of prices in no formula, quota or requirement: its objective is the default.
 pub fn is_silent_about_prices(world: &World) -> bool {
-    !["price", "cost", "utility", "candidates"].iter().any(|word| world.model.contains(word))
+    !["price", "cost", "budget", "utility", "candidates"].iter().any(|word| world.model.contains(word))
 }
 
 /// Every price so many times as high.

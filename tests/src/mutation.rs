@@ -98,6 +98,7 @@ fn broken_by(
                 SpreadBy::Country => o.country.to_string(),
                 SpreadBy::Region | SpreadBy::Location => format!("{} {}", o.provider, o.region),
                 SpreadBy::MachineType => format!("{} {}", o.provider, o.machine_type),
+                SpreadBy::Family => format!("{} {}", o.provider, o.family),
                 SpreadBy::Zone => {
                     let zone = zone.and_then(|z| o.zones.get(usize::from(z)));
                     format!("{} {} {}", o.provider, o.region, zone.map_or("", |z| z.as_ref()))

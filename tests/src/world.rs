@@ -72,6 +72,7 @@ pub fn plain_offer(id: &str, cores: u64, memory_gib: u64, price: f64) -> Offer {
         places: Arc::new([]),
         coordinates: None,
         machine_type: id.into(),
+        family: id.into(),
         cloud: CloudKind::Public,
         purchase: Purchase::OnDemand,
         cores: Cores(cores * 1000),
@@ -81,6 +82,7 @@ pub fn plain_offer(id: &str, cores: u64, memory_gib: u64, price: f64) -> Offer {
         architecture: "amd64".into(),
         os: OperatingSystem::Any,
         price: Price::from_units(price).unwrap_or(Price::ZERO),
+        lifecycle: Default::default(),
         labels: Arc::default(),
         configuration: None,
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Source};
 use cardinal_models::location;
-use cardinal_models::offer::{LabelValue, Offer, Purchase};
+use cardinal_models::offer::{LabelValue, Offer, Purchase, family_of};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 use cardinal_models::span::Span;
 use indexmap::IndexMap;
@@ -128,6 +128,10 @@ impl<'s> Assembler<'s> {
         let region = self.texts.share(&draft.region);
         let around = self.surroundings(&provider, &region);
         let machine_type = self.texts.share(&draft.machine_type);
+        let family = match draft.family {
+            "" => self.texts.share(&family_of(&machine_type)),
+            told => self.texts.share(told),
+        };
         let country = if draft.country.is_empty() { around.country.clone() } else { self.texts.share(draft.country) };
         if country.is_empty() && !around.is_known && !region.is_empty() {
             self.findings.note(Notice::UnknownRegion, span);
@@ -154,6 +158,7 @@ impl<'s> Assembler<'s> {
             region,
             country,
             machine_type,
+            family,
             cloud: draft.cloud,
             purchase: draft.purchase,
             cores: draft.cores,
@@ -163,6 +168,7 @@ impl<'s> Assembler<'s> {
             architecture: self.texts.share(if draft.architecture.is_empty() { "amd64" } else { draft.architecture }),
             os: draft.os,
             price: draft.price,
+            lifecycle: draft.lifecycle,
             labels: self.texts.share_labels(&draft.labels),
             configuration: None,
         }

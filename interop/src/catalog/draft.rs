@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cardinal_models::offer::{CloudKind, LabelValue, OperatingSystem, Purchase};
+use cardinal_models::offer::{CloudKind, LabelValue, Lifecycle, OperatingSystem, Purchase};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 
 /// A list of names.
@@ -44,6 +44,8 @@ pub(super) struct Draft<'a> {
     /// From the gazetteer when missing.
     pub(super) coordinates: Option<(f64, f64)>,
     pub(super) machine_type: Cow<'a, str>,
+    /// From the machine type when empty.
+    pub(super) family: &'a str,
     pub(super) cloud: CloudKind,
     pub(super) purchase: Purchase,
     pub(super) cores: Cores,
@@ -54,6 +56,7 @@ pub(super) struct Draft<'a> {
     pub(super) architecture: &'a str,
     pub(super) os: OperatingSystem,
     pub(super) price: Price,
+    pub(super) lifecycle: Lifecycle,
     pub(super) labels: Vec<(&'a str, LabelValue)>,
 }
 

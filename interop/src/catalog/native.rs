@@ -10,6 +10,7 @@
 //! | `places` | further names of places that contain the offer (list) | the city, from the gazetteer |
 //! | `latitude`, `longitude` | degrees north and east | from the gazetteer |
 //! | `machine_type` | `m5.large` | required |
+//! | `family` | `m5` | what the name of the machine type tells |
 //! | `cloud` | `public`, `private`, `edge`, `own` | `public` |
 //! | `purchase` | `on-demand`, `spot`, `reserved` | `on-demand` |
 //! | `cores` | vCPU, fractions allowed | required |
@@ -21,6 +22,9 @@
 //! | `architecture` | `amd64`, `arm64` ... | `amd64` |
 //! | `os` | `ubuntu` ..., `unknown` for an image of unknown system | any |
 //! | `price` | per hour, in the catalog's currency | required |
+//! | `interruption_rate` | share of such nodes taken back within a month of 730 h, 0 to 1 | 0, of a spot offer not told |
+//! | `start_up_s` | seconds until instances can start on a new node | not told |
+//! | `minimum_lifetime_s` | seconds for which a node is paid at least | not told |
 //! | `label:NAME` (CSV), `labels` (YAML) | free attributes | none |
 //!
 //! Amounts carry their unit in the name or in the value, never in neither: a bare `memory: 8` is refused. In CSV a
@@ -47,6 +51,7 @@ pub(super) enum Field {
     Latitude,
     Longitude,
     MachineType,
+    Family,
     Cloud,
     Purchase,
     Cores,
@@ -58,9 +63,12 @@ pub(super) enum Field {
     Architecture,
     Os,
     Price,
+    InterruptionRate,
+    StartUp,
+    MinimumLifetime,
 }
 
-const FIELDS: [(&str, Field); 20] = [
+const FIELDS: [(&str, Field); 24] = [
     ("id", Field::Id),
     ("provider", Field::Provider),
     ("region", Field::Region),
@@ -70,6 +78,7 @@ const FIELDS: [(&str, Field); 20] = [
     ("latitude", Field::Latitude),
     ("longitude", Field::Longitude),
     ("machine_type", Field::MachineType),
+    ("family", Field::Family),
     ("cloud", Field::Cloud),
     ("purchase", Field::Purchase),
     ("cores", Field::Cores),
@@ -81,10 +90,13 @@ const FIELDS: [(&str, Field); 20] = [
     ("architecture", Field::Architecture),
     ("os", Field::Os),
     ("price", Field::Price),
+    ("interruption_rate", Field::InterruptionRate),
+    ("start_up_s", Field::StartUp),
+    ("minimum_lifetime_s", Field::MinimumLifetime),
 ];
 
 /// The columns that the CSV writer writes, in its order; `label:NAME` columns follow.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 22] = [
     "id",
     "provider",
     "region",
@@ -94,6 +106,7 @@ pub const COLUMNS: [&str; 18] = [
     "latitude",
     "longitude",
     "machine_type",
+    "family",
     "cloud",
     "purchase",
     "cores",
@@ -103,6 +116,9 @@ pub const COLUMNS: [&str; 18] = [
     "architecture",
     "os",
     "price",
+    "interruption_rate",
+    "start_up_s",
+    "minimum_lifetime_s",
 ];
 
 impl Field {
@@ -148,6 +164,7 @@ impl<'a> NativeOffer<'a> {
             Field::Latitude => self.latitude = Some(degrees(text, 90.0)?),
             Field::Longitude => self.longitude = Some(degrees(text, 180.0)?),
             Field::MachineType => draft.machine_type = text.into(),
+            Field::Family => draft.family = text,
             Field::Cloud => {
                 draft.cloud = word(
                     text,
@@ -168,6 +185,9 @@ impl<'a> NativeOffer<'a> {
             Field::Architecture => draft.architecture = architecture(text),
             Field::Os => draft.os = operating_system(text),
             Field::Price => draft.price = price(number(text)?)?,
+            Field::InterruptionRate => draft.lifecycle.interruption_rate = Some(share(text)?),
+            Field::StartUp => draft.lifecycle.start_up_s = Some(seconds(text)?),
+            Field::MinimumLifetime => draft.lifecycle.minimum_lifetime_s = Some(seconds(text)?),
         }
         Ok(())
     }
@@ -239,6 +259,22 @@ fn degrees(text: &str, limit: f64) -> Result<f64, Problem> {
         format!("{degrees} degrees is no place on earth"),
         format!("write a number from -{limit} to {limit}"),
     ))
+}
+
+fn share(text: &str) -> Result<f64, Problem> {
+    let share = number(text)?;
+    if (0.0..=1.0).contains(&share) {
+        return Ok(share);
+    }
+    Err(Problem::new(format!("`{text}` is no share"), "write a number from 0 to 1, such as 0.05 for 5 %"))
+}
+
+fn seconds(text: &str) -> Result<f64, Problem> {
+    let seconds = number(text)?;
+    if (0.0..=1e9).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(Problem::new(format!("`{text}` is no length of time"), "write a number of seconds, such as 60"))
 }
 
 fn whole(text: &str) -> Result<u32, Problem> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostics, Source};
 use cardinal_models::location::{lies_in, region};
-use cardinal_models::offer::{CloudKind, LabelValue, Offer, OperatingSystem, Purchase};
+use cardinal_models::offer::{CloudKind, LabelValue, Lifecycle, Offer, OperatingSystem, Purchase};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 
 use super::*;
@@ -216,6 +216,7 @@ fn awkward() -> Offer {
         places: Arc::new(["Oslø, ÿ".into()]),
         coordinates: Some((59.913_868_8, -0.1)),
         machine_type: "- 1e3".into(),
+        family: "f: 1".into(),
         cloud: CloudKind::Own,
         purchase: Purchase::Reserved,
         cores: Cores(333),
@@ -226,6 +227,7 @@ fn awkward() -> Offer {
         os: OperatingSystem::Unknown,
         price: Price::from_nanos(123_456_789),
         configuration: None,
+        lifecycle: Lifecycle { interruption_rate: Some(0.05), start_up_s: Some(42.5), minimum_lifetime_s: Some(60.0) },
         labels: Arc::new(
             [("x y", LabelValue::Number(0.1)), ("z", LabelValue::Text("~".into()))]
                 .map(|(n, v)| (Arc::from(n), v))
@@ -239,7 +241,13 @@ fn awkward() -> Offer {
 fn what_is_written_reads_back() {
     let mut catalog = Catalog::new("EUR", "2026-08-01", "a: \"b\" # c");
     catalog.insert(awkward());
-    catalog.insert(Offer { id: "#2".into(), disk: None, labels: Arc::default(), ..awkward() });
+    catalog.insert(Offer {
+        id: "#2".into(),
+        disk: None,
+        lifecycle: Lifecycle::default(),
+        labels: Arc::default(),
+        ..awkward()
+    });
     for text in [to_csv(&catalog), to_yaml(&catalog)] {
         let (again, _) = read(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(again.offers(), catalog.offers(), "{text}");

@@ -2,7 +2,7 @@
 //! a `;` in the name of a zone or place becomes a comma, and a text label that reads as a number becomes one.
 
 use cardinal_models::catalog::Catalog;
-use cardinal_models::offer::{LabelValue, Offer, OperatingSystem};
+use cardinal_models::offer::{LabelValue, Offer, OperatingSystem, family_of};
 use cardinal_models::quantity::Bytes;
 use indexmap::IndexSet;
 use std::fmt::Write as _;
@@ -75,6 +75,7 @@ fn os(offer: &Offer) -> &str {
 fn cells(offer: &Offer) -> [String; COLUMNS.len()] {
     let list = |names: &[Arc<str>]| names.iter().map(|n| n.replace(';', ",")).collect::<Vec<_>>().join(";");
     let degrees = |pick: fn((f64, f64)) -> f64| offer.coordinates.map_or_else(String::new, |c| pick(c).to_string());
+    let told = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
     let part = |bytes: Bytes, unit: u64| (bytes.0 as f64 / unit as f64).to_string();
     [
         offer.id.to_string(),
@@ -86,6 +87,7 @@ fn cells(offer: &Offer) -> [String; COLUMNS.len()] {
         degrees(|c| c.0),
         degrees(|c| c.1),
         offer.machine_type.to_string(),
+        offer.family.to_string(),
         offer.cloud.as_str().to_owned(),
         offer.purchase.as_str().to_owned(),
         offer.cores.to_string(),
@@ -95,6 +97,9 @@ fn cells(offer: &Offer) -> [String; COLUMNS.len()] {
         offer.architecture.to_string(),
         os(offer).to_owned(),
         offer.price.to_string(),
+        told(offer.lifecycle.interruption_rate),
+        told(offer.lifecycle.start_up_s),
+        told(offer.lifecycle.minimum_lifetime_s),
     ]
 }
 
@@ -116,6 +121,7 @@ fn values(offer: &Offer) -> Vec<(&'static str, String)> {
         put(true, "longitude", &|| longitude.to_string());
     }
     put(true, "machine_type", &|| quoted(&offer.machine_type));
+    put(*offer.family != *family_of(&offer.machine_type), "family", &|| quoted(&offer.family));
     put(offer.cloud != Default::default(), "cloud", &|| offer.cloud.as_str().to_owned());
     put(offer.purchase != Default::default(), "purchase", &|| offer.purchase.as_str().to_owned());
     put(true, "cores", &|| offer.cores.to_string());
@@ -127,6 +133,13 @@ fn values(offer: &Offer) -> Vec<(&'static str, String)> {
     put(offer.architecture.as_ref() != "amd64", "architecture", &|| quoted(&offer.architecture));
     put(offer.os != OperatingSystem::Any, "os", &|| quoted(os(offer)));
     put(true, "price", &|| offer.price.to_string());
+    for (name, told) in [
+        ("interruption_rate", offer.lifecycle.interruption_rate),
+        ("start_up_s", offer.lifecycle.start_up_s),
+        ("minimum_lifetime_s", offer.lifecycle.minimum_lifetime_s),
+    ] {
+        put(told.is_some(), name, &|| told.map_or_else(String::new, |x| x.to_string()));
+    }
     put(!offer.labels.is_empty(), "labels", &|| {
         let label = |value: &LabelValue| match value {
             LabelValue::Number(x) => x.to_string(),

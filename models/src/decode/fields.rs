@@ -136,7 +136,9 @@ impl Reader {
 
     /// One of a few words.
     pub fn choice<T: Copy>(&mut self, node: &Node, path: &str, words: &[(&str, T)]) -> Option<T> {
-        let known = || words.iter().map(|(word, _)| *word);
+        // Of two spellings of one word the one with `_` is shown.
+        let is_other = |word: &str| word.contains('-') && words.iter().any(|(w, _)| *w == word.replace('-', "_"));
+        let known = || words.iter().map(|(word, _)| *word).filter(|word| !is_other(word));
         let list = || known().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
         let Some(Scalar::Text(text)) = scalar_of(node) else {
             self.wrong_type(node, path, &format!("one of {}", list()), None);

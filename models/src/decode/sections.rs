@@ -18,6 +18,7 @@ pub(super) const MODEL_KEYS: &[&str] = &[
     "constraints",
     "slo",
     "structure",
+    "budget",
     "quotas",
     "utility",
     "reconfigure",
@@ -38,15 +39,28 @@ pub(super) const COMPONENT_KEYS: &[&str] = &[
     "attributes",
 ];
 pub(super) const CONFIGURATION_TABLE_KEYS: &[&str] = &["columns", "rows"];
-pub(super) const REQUIRES_KEYS: &[&str] = &["cores", "memory", "disk", "gpus", "price", "labels"];
+pub(super) const REQUIRES_KEYS: &[&str] =
+    &["cores", "memory", "disk", "gpus", "price", "interruption_rate", "start_up", "minimum_lifetime", "labels"];
 pub(super) const PLACEMENT_KEYS: &[&str] =
-    &["cloud", "provider", "location", "os", "architecture", "purchase", "machine_type", "offer", "spread"];
+    &["cloud", "provider", "location", "os", "architecture", "purchase", "machine_type", "family", "offer", "spread"];
 pub(super) const SPREAD_KEYS: &[&str] = &["by", "at_most"];
 pub(super) const METRIC_KEYS: &[&str] =
     &["description", "formula", "component", "aggregate", "window", "unit", "default"];
 pub(super) const CONSTRAINT_KEYS: &[&str] = &["formula", "description"];
-pub(super) const QUOTA_KEYS: &[&str] =
-    &["provider", "location", "machine_type", "purchase", "nodes", "cores", "memory", "cost"];
+pub(super) const QUOTA_KEYS: &[&str] = &[
+    "provider",
+    "location",
+    "region",
+    "machine_type",
+    "family",
+    "purchase",
+    "nodes",
+    "cores",
+    "memory",
+    "gpus",
+    "instances",
+    "cost",
+];
 pub(super) const UTILITY_KEYS: &[&str] = &["maximize", "minimize"];
 pub(super) const RECONFIGURE_KEYS: &[&str] = &["every", "mode"];
 /// The key that tells which rule it is, and the keys that go with it.
@@ -69,7 +83,9 @@ const SPREAD_BY: &[(&str, SpreadBy)] = &[
     ("location", SpreadBy::Location),
     ("country", SpreadBy::Country),
     ("provider", SpreadBy::Provider),
+    ("machine_type", SpreadBy::MachineType),
     ("machine-type", SpreadBy::MachineType),
+    ("family", SpreadBy::Family),
 ];
 const MODE: &[(&str, ReconfigureMode)] = &[
     ("observe", ReconfigureMode::Observe),
@@ -98,6 +114,7 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
     let constraints = f.entries("constraints", "a mapping from names to formulas", constraint);
     let slo = f.entries("slo", "a mapping from names to formulas", constraint);
     let structure = f.entries("structure", "a mapping from names to rules", structure);
+    let budget = f.scalar("budget");
     let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
     let utility = f.read("utility", utility);
     let reconfigure = f.read("reconfigure", reconfigure);
@@ -112,6 +129,7 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
         constraints,
         slo,
         structure,
+        budget,
         quotas,
         utility,
         reconfigure,
@@ -191,6 +209,9 @@ fn requires(reader: &mut Reader, node: &Node, path: &str) -> Option<RequiresDocu
         disk: f.one_or_many("disk"),
         gpus: f.one_or_many("gpus"),
         price: f.one_or_many("price"),
+        interruption_rate: f.one_or_many("interruption_rate"),
+        start_up: f.one_or_many("start_up"),
+        minimum_lifetime: f.one_or_many("minimum_lifetime"),
         labels: f.entries("labels", "a mapping from names of labels to requirements", |r, n, p| r.one_or_many(n, p)),
     })
 }
@@ -205,6 +226,7 @@ fn placement(reader: &mut Reader, node: &Node, path: &str) -> Option<PlacementDo
         architecture: f.one_or_many("architecture"),
         purchase: f.one_or_many("purchase"),
         machine_type: f.one_or_many("machine_type"),
+        family: f.one_or_many("family"),
         offer: f.one_or_many("offer"),
         spread: f.read("spread", |r, n, p| match &n.kind {
             Kind::List(items) => r.list(items, p, spread).map(SpreadsDocument::Many),
@@ -339,11 +361,15 @@ fn quota(reader: &mut Reader, node: &Node, path: &str) -> Option<QuotaDocument> 
     Some(QuotaDocument {
         provider: f.one_or_many("provider"),
         location: f.one_or_many("location"),
+        region: f.one_or_many("region"),
         machine_type: f.one_or_many("machine_type"),
+        family: f.one_or_many("family"),
         purchase: f.one_or_many("purchase"),
         nodes: f.scalar("nodes"),
         cores: f.scalar("cores"),
         memory: f.scalar("memory"),
+        gpus: f.scalar("gpus"),
+        instances: f.scalar("instances"),
         cost: f.scalar("cost"),
     })
 }

@@ -480,6 +480,7 @@ pub fn attribute_type(attribute: &Attribute) -> Type {
         | Attribute::Country
         | Attribute::Continent
         | Attribute::MachineType
+        | Attribute::Family
         | Attribute::Purchase
         | Attribute::Cloud
         | Attribute::Architecture

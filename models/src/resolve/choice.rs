@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{ComponentDocument, ConfigurationsDocument, Fleet, Hosting, Scalar};
 use crate::formula::expr::Type;
 use crate::formula::{OwnAttributes, attribute_type};
-use crate::offer::{Attribute, CloudKind, Configuration, LabelValue, Offer, OperatingSystem, Purchase};
+use crate::offer::{Attribute, CloudKind, Configuration, LabelValue, Lifecycle, Offer, OperatingSystem, Purchase};
 use crate::quantity::{Bytes, Cores, Price};
 use crate::requirement::{self, Measure};
 use crate::span::{Span, Spanned};
@@ -278,6 +278,8 @@ impl Resolver<'_> {
             places: Arc::default(),
             coordinates: None,
             machine_type: name.as_str().into(),
+            family: "".into(),
+            lifecycle: Lifecycle::default(),
             cloud: CloudKind::default(),
             purchase: Purchase::default(),
             // What quotas count; formulas see the attributes as they are written.

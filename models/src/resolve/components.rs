@@ -127,6 +127,7 @@ impl Resolver<'_> {
                 Hosting::Dedicated => self.node_resources(&path, requires, &mut requirements),
                 Hosting::Shared => demand = self.instance_resources(&path, requires),
             }
+            self.lifecycle(&path, requires, &mut requirements);
             self.labels(&format!("{path}.labels"), requires, &mut requirements);
         }
         let placement = document.placement.clone().unwrap_or_default();
@@ -244,6 +245,17 @@ impl Resolver<'_> {
         Some((value, low))
     }
 
+    /// How the nodes come and go.
+    fn lifecycle(&mut self, path: &str, requires: &RequiresDocument, requirements: &mut Vec<Requirement>) {
+        for (key, attribute, value, measure) in [
+            ("interruption_rate", Attribute::InterruptionRate, &requires.interruption_rate, Measure::Share),
+            ("start_up", Attribute::StartUp, &requires.start_up, Measure::Duration),
+            ("minimum_lifetime", Attribute::MinimumLifetime, &requires.minimum_lifetime, Measure::Duration),
+        ] {
+            requirements.extend(self.number_requirement(&format!("{path}.{key}"), attribute, value.as_ref(), measure));
+        }
+    }
+
     fn labels(&mut self, path: &str, requires: &RequiresDocument, requirements: &mut Vec<Requirement>) {
         for (name, value) in requires.labels.iter() {
             let path = format!("{path}.{}", name.value);
@@ -271,13 +283,14 @@ impl Resolver<'_> {
         let attribute = Subject::Attribute;
         let clouds = CLOUDS.map(|c| c.as_str());
         let purchases = PURCHASES.map(|p| p.as_str());
-        let rows: [(&str, Subject, &Option<OneOrMany>, &[&str]); 7] = [
+        let rows: [(&str, Subject, &Option<OneOrMany>, &[&str]); 8] = [
             ("cloud", attribute(Attribute::Cloud), &placement.cloud, &clouds),
             ("provider", attribute(Attribute::Provider), &placement.provider, &[]),
             ("location", Subject::Place, &placement.location, &[]),
             ("architecture", attribute(Attribute::Architecture), &placement.architecture, &ARCHITECTURES),
             ("purchase", attribute(Attribute::Purchase), &placement.purchase, &purchases),
             ("machine_type", attribute(Attribute::MachineType), &placement.machine_type, &[]),
+            ("family", attribute(Attribute::Family), &placement.family, &[]),
             ("offer", Subject::OfferId, &placement.offer, &[]),
         ];
         for (key, subject, value, known) in rows {
@@ -364,19 +377,21 @@ impl Resolver<'_> {
         let attribute = Subject::Attribute;
         let purchases = PURCHASES.map(|p| p.as_str());
         let mut matches = Vec::new();
-        let rows: [(&str, Subject, &Option<OneOrMany>, &[&str]); 4] = [
+        let rows: [(&str, Subject, &Option<OneOrMany>, &[&str]); 6] = [
             ("provider", attribute(Attribute::Provider), &quota.provider, &[]),
             ("location", Subject::Place, &quota.location, &[]),
+            ("region", attribute(Attribute::Region), &quota.region, &[]),
             ("machine_type", attribute(Attribute::MachineType), &quota.machine_type, &[]),
+            ("family", attribute(Attribute::Family), &quota.family, &[]),
             ("purchase", attribute(Attribute::Purchase), &quota.purchase, &purchases),
         ];
         for (key, subject, value, known) in rows {
             matches.extend(self.text_requirement(&format!("{path}.{key}"), subject, key, value.as_ref(), known));
         }
-        let limits = [&quota.nodes, &quota.cores, &quota.memory, &quota.cost];
+        let limits = [&quota.nodes, &quota.cores, &quota.memory, &quota.gpus, &quota.instances, &quota.cost];
         if limits.iter().all(|l| l.is_none()) {
             let finding = Diagnostic::error(name.span, "the quota limits nothing");
-            self.report(&path, finding.help("add one of `nodes`, `cores`, `memory`, `cost`"));
+            self.report(&path, finding.help("add one of `nodes`, `cores`, `memory`, `gpus`, `instances`, `cost`"));
         }
         let limit = |resolver: &mut Self, key: &str, value: &Option<Spanned<crate::document::Scalar>>, measure| {
             let value = value.as_ref()?;
@@ -389,6 +404,8 @@ impl Resolver<'_> {
             nodes: limit(self, "nodes", &quota.nodes, Measure::Whole).map(|n| n as u64),
             cores: limit(self, "cores", &quota.cores, Measure::Count).and_then(Cores::from_count),
             memory: limit(self, "memory", &quota.memory, Measure::Data).and_then(Bytes::from_mib),
+            gpus: limit(self, "gpus", &quota.gpus, Measure::Whole).map(|n| n as u64),
+            instances: limit(self, "instances", &quota.instances, Measure::Whole).map(|n| n as u64),
             cost: limit(self, "cost", &quota.cost, Measure::Price).and_then(Price::from_units),
             matches,
         }

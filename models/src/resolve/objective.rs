@@ -5,7 +5,8 @@ use crate::application::{Constraint, ConstraintKind, Direction, Objective};
 use crate::diagnostic::Diagnostic;
 use crate::document::{ConstraintDocument, Entries, UtilityDocument};
 use crate::formula::Expected;
-use crate::formula::expr::{Expr, ExprKind, Type};
+use crate::formula::expr::{BinaryOp, Expr, ExprKind, Type};
+use crate::requirement::{self, Measure};
 use crate::span::Span;
 use crate::unit::Unit;
 
@@ -15,7 +16,26 @@ impl Resolver<'_> {
         let document = self.document;
         let mut all = self.constraint_section("constraints", &document.constraints, ConstraintKind::Constraint);
         all.extend(self.constraint_section("slo", &document.slo, ConstraintKind::Slo));
+        all.extend(self.budget());
         all
+    }
+
+    /// `budget: 3000 USD/month` as a constraint on the total cost.
+    fn budget(&mut self) -> Option<Constraint> {
+        let written = self.document.budget.as_ref()?;
+        if let Some((name, _)) = self.document.constraints.iter().find(|(name, _)| name.value == "budget") {
+            let message = "the constraint `budget` stands beside the key `budget`";
+            let help = "rename the constraint, or keep only one of the two";
+            self.report("constraints.budget", Diagnostic::error(name.span, message).help(help));
+        }
+        let limit = requirement::amount(written, Measure::Price, &self.currency);
+        let limit = self.keep("budget", limit)?;
+        let cost = Expr { kind: ExprKind::TotalCost, ty: Type::Number(Some(Unit::PRICE)), span: written.span };
+        let limit = Expr { kind: ExprKind::Number(limit), ty: Type::Number(Some(Unit::PRICE)), span: written.span };
+        let kind = ExprKind::Binary(BinaryOp::LessEqual, Box::new(cost), Box::new(limit));
+        let formula = Expr { kind, ty: Type::Bool, span: written.span };
+        let text = format!("total_cost <= {}", written.value.to_string().trim());
+        Some(Constraint { name: "budget".into(), kind: ConstraintKind::Constraint, formula, text, span: written.span })
     }
 
     fn constraint_section(

@@ -275,6 +275,8 @@ fn quotas_are_kept() {
     let quota = |nodes: Option<u64>, cores: Option<u64>, memory: Option<u64>, cost: Option<f64>| {
         let mut app = model();
         app.quotas.push(Quota {
+            gpus: None,
+            instances: None,
             name: "limit".into(),
             span: Span::NONE,
             matches: vec![requirement(Subject::Attribute(Attribute::Provider), Test::Text(vec!["aws".into()]))],

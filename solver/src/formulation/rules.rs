@@ -80,10 +80,35 @@ impl Formulation<'_> {
             if let Some(memory) = quota.memory {
                 limit(memory.mib(), &|o| o.memory.mib());
             }
+            if let Some(gpus) = quota.gpus {
+                limit(gpus as f64, &|o| f64::from(o.gpus));
+            }
             if let Some(cost) = quota.cost {
                 limit(cost.units(), &|o| o.price.units());
             }
+            if let Some(instances) = quota.instances {
+                let mut used = Linear::default();
+                for block in &self.blocks {
+                    used.add(&self.instances_on(block, matching), 1.0);
+                }
+                self.row(used, f64::NEG_INFINITY, instances as f64);
+            }
         }
+    }
+
+    /// The number of instances of a block on the offers that match. Every pattern of the pool is listed where this is
+    /// asked for.
+    fn instances_on(&self, block: &Block<'_>, matching: impl Fn(&Offer) -> bool) -> Linear {
+        block.sum(|offer, nodes, at| match offer {
+            Some(offer) if matching(&self.snapshot.catalog[offer]) => {
+                let each = match block {
+                    Block::Pool { patterns, .. } => patterns.list[at].instances.iter().map(|(_, n)| *n).sum(),
+                    _ => 1,
+                };
+                f64::from(nodes) * f64::from(each)
+            }
+            _ => 0.0,
+        })
     }
 
     /// At most so many instances in one place, for mixed fleets and the shared pool; uniform fleets have no row that
