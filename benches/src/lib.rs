@@ -13,9 +13,11 @@ use cardinal_models::diagnostic::Source;
 use cardinal_models::resolve::resolve;
 use cardinal_models::snapshot::Snapshot;
 
-/// The folder of the benchmark corpus; `None` when it is not there.
+/// The folder of the benchmark corpus, beside the project or where `CARDINAL_CORPUS` says; `None` when it is not there.
 pub fn corpus() -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus"));
+    #[expect(clippy::disallowed_methods, reason = "where the corpus lies is known to the one who runs the benchmarks")]
+    let path = std::env::var("CARDINAL_CORPUS")
+        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus")), PathBuf::from);
     path.is_dir().then_some(path)
 }
 

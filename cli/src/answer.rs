@@ -177,12 +177,15 @@ pub struct ChangeAnswer {
 /// A rule of the model.
 #[derive(Clone, Debug, Serialize)]
 pub struct RuleAnswer {
-    /// `constraint`, `slo`, `structure`, `quota` or `spread`.
+    /// `constraint`, `slo`, `structure`, `quota`, `spread`, `cardinality`, `per-node`, `moveable`, `requirement` or
+    /// `catalog`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
     /// What it says.
     pub text: String,
+    /// The file of the model; null for a rule that stands in none.
+    pub file: Option<String>,
     /// Where it stands in the model.
     pub line: Option<usize>,
     /// Where it stands in the line.

@@ -13,6 +13,7 @@ Examples:
   cardinal solve examples/smartwe.yaml
   cardinal solve model.yaml --metric requests=260 --metric rt=120ms --current running.json
   cardinal solve model.xmi --catalog prices.csv --time-limit 1min --gap 1% --output json
+  cardinal explain model.yaml --why-not 'web on c5.xlarge x 3'
   cardinal check *.yaml
   cardinal catalog show --region DE --cores '>= 4' --sort price
 
@@ -36,6 +37,8 @@ pub struct Arguments {
 pub enum Command {
     /// Find the best placement of an application, with proof
     Solve(Solve),
+    /// Say why the best placement is what it is: term by term, rule by rule, offer by offer
+    Explain(Explain),
     /// Report every mistake of a model, with its place and the mend
     Check(Check),
     /// Write a model of any known format as native YAML
@@ -98,6 +101,38 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = SOLVE_EXAMPLES)]
 pub struct Solve {
+    /// What is asked.
+    #[command(flatten)]
+    pub question: Question,
+    /// Leave out why the answer is what it is, which takes time to find out
+    #[arg(long)]
+    pub no_explain: bool,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  cardinal explain examples/smartwe.yaml
+  cardinal explain examples/smartwe.yaml --why-not 'smart_design on t3.medium x 3'
+  cardinal explain model.yaml --why-not 'web on aws/eu-west-1/* and database on aws/eu-west-1/*'
+  cardinal explain model.yaml --current running.json --output json";
+
+/// Say why the best placement is what it is.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub struct Explain {
+    /// What is asked.
+    #[command(flatten)]
+    pub question: Question,
+    /// Force another placement and show what it costs, or which rules exclude it: `COMPONENT on OFFER x NUMBER`, several
+    /// joined by `and`; OFFER is an id, a machine type, a provider or a place, and `*` stands for any characters; may be
+    /// repeated, each for itself
+    #[arg(long, value_name = "ALTERNATIVE")]
+    pub why_not: Vec<String>,
+}
+
+/// What is asked of the solver.
+#[derive(Debug, Args)]
+pub struct Question {
     /// The model: native YAML or JSON, CAMEL XMI, SAGE JSON; `-` for standard input
     pub model: PathBuf,
     /// Take the model for this format instead of recognising it
@@ -122,9 +157,6 @@ pub struct Solve {
     /// How to write the answer
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub output: AnswerForm,
-    /// Leave out why the answer is what it is, which takes time to find out
-    #[arg(long)]
-    pub no_explain: bool,
 }
 
 /// The form of an answer.

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod check;
 pub mod completions;
 pub mod convert;
+pub mod explain;
 pub mod man;
 pub mod schema;
 pub mod solve;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 use cardinal_models::span::Span;
+use cardinal_solver::selector::Misread;
 
 /// The exit status of the process. The numbers are a contract with the programs that call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,13 @@ impl Finding {
     /// A warning without a place.
     pub fn warning(message: impl Into<String>) -> Self {
         Finding { diagnostic: Diagnostic::warning(Span::NONE, message), source: None }
+    }
+
+    /// A part of the command line or of a scenario that cannot be read.
+    pub fn misread(whose: &str, misread: &Misread) -> Self {
+        let mut finding = Finding::error(format!("{whose}: {misread}"));
+        finding.diagnostic.help.clone_from(&misread.help);
+        finding
     }
 
     /// Adds the mend.

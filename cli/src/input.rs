@@ -5,3 +5,4 @@ pub mod current;
 pub mod files;
 pub mod metrics;
 pub mod model;
+pub mod question;

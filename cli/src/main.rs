@@ -43,6 +43,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Solve(solve) => commands::solve::run(&solve, started),
+        Command::Explain(explain) => commands::explain::run(&explain, started),
         Command::Check(check) => commands::check::run(&check),
         Command::Convert(convert) => commands::convert::run(&convert),
         Command::Schema(schema) => commands::schema::run(&schema),

@@ -8,3 +8,4 @@ pub mod offers;
 pub mod style;
 pub mod table;
 pub mod why;
+pub mod why_not;

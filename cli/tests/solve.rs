@@ -143,7 +143,11 @@ fn a_component_without_offers_is_told_by_requirement() {
     let conflict = &answer["explanation"]["conflict"];
     assert_eq!(conflict["kind"], "no-offer");
     assert_eq!(conflict["component"], "web");
-    assert_eq!(conflict["requirements"][0], json!({"text": "cores >= 64", "offers_without": 4}));
+    let requirement = &conflict["requirements"][0];
+    assert_eq!((&requirement["text"], &requirement["offers_without"]), (&json!("cores >= 64"), &json!(4)));
+    assert_eq!((&requirement["nearest"], &requirement["end"]), (&json!(8.0), &json!("low")));
+    // The largest offer has eight.
+    assert_eq!(conflict["remedies"][0]["changes"][0]["relaxed"]["limit_then"], 8.0);
 }
 
 #[test]

@@ -38,7 +38,10 @@ pub fn refusal<'a>(application: &'a Application, component: &'a Component, offer
     let is_own = offer.configuration.as_ref().is_some_and(|c| c.component == component.name);
     match (&component.choice, &offer.configuration) {
         (Choice::Offers, None) => {}
-        (Choice::Configurations(_), Some(_)) if is_own => return None,
+        // The filter of the application is about the catalog.
+        (Choice::Configurations(_), Some(_)) if is_own => {
+            return component.requirements.iter().find(|r| !r.admits(offer)).map(Refusal::Requirement);
+        }
         _ => return Some(Refusal::Foreign),
     }
     if let Some(requirement) = first_refusal(application, component, offer) {

@@ -504,7 +504,11 @@ mod tests {
                 Measure::Price,
                 "expected money per time, found a number in `USD`; say per which time: `0.5 USD/h` or `0.5 USD/month`",
             ),
-            ("8 GX", Measure::Data, "unknown unit `GX`; -"),
+            (
+                "8 GX",
+                Measure::Data,
+                "unknown unit `GX`; units are such as `MiB`, `GB`, `min`, `h`, `percent`, `1/s`, `USD/h`; -",
+            ),
             ("..", Measure::Count, "a range needs a number; write it like `2..6`"),
             ("2,", Measure::Count, "a number is missing; write it like `4`, `2..6` or `\">= 2\"`"),
             ("5", Measure::Duration, "the number needs a unit; write `5s` or `5m`"),

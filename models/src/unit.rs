@@ -328,7 +328,7 @@ pub fn words() -> impl Iterator<Item = &'static str> {
 pub(crate) fn unknown_word(word: &str) -> String {
     match crate::diagnostic::did_you_mean(word, words()) {
         Some(known) => format!("unknown unit `{word}`; did you mean `{known}`?"),
-        None => format!("unknown unit `{word}`"),
+        None => format!("unknown unit `{word}`; units are such as `MiB`, `GB`, `min`, `h`, `percent`, `1/s`, `USD/h`"),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod objective;
 pub mod pattern;
 pub mod program;
 pub mod range;
+pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cardinal_models::application::{Application, Choice, ComponentId, Direction};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
-use cardinal_models::placement::{CurrentDeployment, Placement};
+use cardinal_models::placement::{CurrentDeployment, Placement, VanishedNodes};
 use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Solution;
@@ -19,7 +19,8 @@ use super::{
     ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
 };
 use crate::clock;
-use crate::explanation::{ExplanationAnswer, rule};
+use crate::explanation::ExplanationAnswer;
+use crate::explanation::compose::rule;
 use crate::failure::Finding;
 use crate::input::model::Model;
 
@@ -188,13 +189,18 @@ fn current(snapshot: &Snapshot, now: &CurrentDeployment, solution: Option<&Solut
         cost_per_hour: gone.map(|gone| (now.placement.cost(&snapshot.catalog) + gone).units()),
         violations,
         vanished: now.vanished.iter().map(|v| v.offer.to_string()).collect(),
-        changes: solution.map_or_else(Vec::new, |s| changes(snapshot, now, &s.placement)),
+        changes: solution.map_or_else(Vec::new, |s| changes(snapshot, &now.placement, &now.vanished, &s.placement)),
         kept,
     }
 }
 
-/// What becomes different for each component.
-fn changes(snapshot: &Snapshot, now: &CurrentDeployment, then: &Placement) -> Vec<ChangeAnswer> {
+/// What becomes different for each component between one placement, with nodes on offers that are gone, and another.
+pub fn changes(
+    snapshot: &Snapshot,
+    now: &Placement,
+    vanished: &[VanishedNodes],
+    then: &Placement,
+) -> Vec<ChangeAnswer> {
     let application: &Application = &snapshot.application;
     let mut all = Vec::new();
     for (index, component) in application.components.iter().enumerate() {
@@ -206,10 +212,10 @@ fn changes(snapshot: &Snapshot, now: &CurrentDeployment, then: &Placement) -> Ve
                 *offers.entry(offer.to_owned()).or_default() += sign * on_node * i64::from(count);
             }
         };
-        for group in &now.placement.groups {
+        for group in &now.groups {
             add(&snapshot.catalog[group.offer].id, &group.instances, group.count, -1);
         }
-        for nodes in &now.vanished {
+        for nodes in vanished {
             add(&nodes.offer, &nodes.instances, nodes.count, -1);
         }
         for group in &then.groups {
@@ -218,7 +224,12 @@ fn changes(snapshot: &Snapshot, now: &CurrentDeployment, then: &Placement) -> Ve
         offers.retain(|_, n| *n != 0);
         if !offers.is_empty() {
             let component = component.name.to_string();
-            all.push(ChangeAnswer { component, from: now.cardinality(id), to: then.cardinality(id), offers });
+            let gone = vanished.iter().map(|v| {
+                let on_node: u64 = v.instances.iter().filter(|(c, _)| *c == id).map(|(_, n)| u64::from(*n)).sum();
+                on_node * u64::from(v.count)
+            });
+            let from = now.cardinality(id) + gone.sum::<u64>();
+            all.push(ChangeAnswer { component, from, to: then.cardinality(id), offers });
         }
     }
     all

@@ -1,40 +1,57 @@
-//! `cardinal solve`: the best placement of an application, with proof.
+//! `cardinal solve`: the best placement of an application, with proof. `cardinal explain` goes the same way and says
+//! more about why.
 
-mod refusal;
+pub mod refusal;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Status;
+use cardinal_solver::explain::{Depth, Wish};
 use cardinal_solver::{Outcome, Settings, solve};
 
 use crate::answer::compose::{Composition, compose};
-use crate::arguments::{AnswerForm, Solve};
-use crate::explanation::{self, ExplanationAnswer};
+use crate::arguments::{AnswerForm, Question, Solve};
+use crate::explanation::ExplanationAnswer;
+use crate::explanation::compose as explanation;
 use crate::failure::{Exit, Failure, Finding};
 use crate::input::model::Model;
-use crate::input::{catalogs, current, metrics, model};
+use crate::input::question;
 use crate::progress::Progress;
 use crate::render::table::EndedBy;
 use crate::{clock, interrupt, output, render};
 
-/// A catalog older than this is warned about.
-const AGE_DAYS_MAX: i64 = 180;
 /// The least time to look for the reason of a conflict, which is all that such an answer has to say.
-const CONFLICT_TIME: Duration = Duration::from_millis(500);
+const CONFLICT_TIME: Duration = Duration::from_secs(1);
+
+/// How much is said about why.
+#[derive(Debug)]
+pub enum Why {
+    /// Nothing.
+    Nothing,
+    /// What takes no longer than the solve.
+    Briefly,
+    /// Everything, and why not these alternatives.
+    Fully(Vec<(String, Vec<Wish>)>),
+}
 
 /// Solves a model and prints the answer.
 pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
-    let model = model::load(&arguments.model, arguments.from)?;
-    let (snapshot, mut warnings) = snapshot(arguments, &model)?;
+    let asked = question::load(&arguments.question)?;
+    answer(&arguments.question, asked, if arguments.no_explain { Why::Nothing } else { Why::Briefly }, started)
+}
+
+/// Solves what is asked, explains and prints the answer.
+pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: Instant) -> Result<Exit, Failure> {
+    let question::Asked { model, snapshot, mut warnings } = asked;
     render::diagnostics::show(&warnings);
     let load = started.elapsed();
 
     let cancel = interrupt::watch();
     if let Some(limit) = arguments.time_limit.0 {
-        interrupt::guard(limit);
+        // An explanation that was asked for takes as long again as the solve may.
+        interrupt::guard(if matches!(why, Why::Fully(_)) { limit * 2 } else { limit });
     }
     let settings = Settings { time_limit: arguments.time_limit.0, gap: arguments.gap, cancel: Some(cancel.clone()) };
     let begin = Instant::now();
@@ -45,10 +62,10 @@ pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
     let took = begin.elapsed();
 
     let begin = Instant::now();
-    let explanation = if arguments.no_explain || cancel.load(Ordering::SeqCst) {
+    let explanation = if cancel.load(Ordering::SeqCst) {
         ExplanationAnswer::default()
     } else {
-        explain(&snapshot, &model, &outcome, took, settings.time_limit)
+        explain(&snapshot, &model, &outcome, took, &why, &settings)
     };
     let seen = doubts(&outcome);
     render::diagnostics::show(&seen);
@@ -78,50 +95,43 @@ pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
     Ok(exit(outcome.status))
 }
 
-/// The input of the solver, with what is probably not meant. The warnings about the model are shown first.
-fn snapshot(arguments: &Solve, model: &Model) -> Result<(Snapshot, Vec<Finding>), Failure> {
-    render::diagnostics::show(&model.warnings);
-    // Mistakes of the command line are told together.
-    let values = metrics::read(&model.application, &arguments.metrics);
-    let offers = catalogs::load(&arguments.catalogs, None);
-    let (values, (catalog, mut warnings)) = match (values, offers) {
-        (Ok(values), Ok(offers)) => (values, offers),
-        (Err(mut failure), Err(other)) => {
-            failure.findings.extend(other.findings);
-            return Err(failure);
-        }
-        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => return Err(failure),
-    };
-    catalogs::check_currency(model, &catalog, &arguments.catalogs)?;
-    if let Some(age) = clock::age_days(&catalog.date, clock::today()).filter(|age| *age > AGE_DAYS_MAX) {
-        let message = format!("the prices of the catalog are {age} days old");
-        warnings.push(Finding::warning(message).help("read them anew; see `cardinal catalog import --help`"));
-    }
-    let mut snapshot = Snapshot::new(model.application.clone(), Arc::new(catalog));
-    snapshot.metrics = values;
-    if let Some(path) = &arguments.current {
-        snapshot.current = Some(current::load(path, &model.application, &snapshot.catalog)?);
-    }
-    Ok((snapshot, warnings))
-}
-
 fn explain(
     snapshot: &Snapshot,
     model: &Model,
     outcome: &Outcome,
     took: Duration,
-    limit: Option<Duration>,
+    why: &Why,
+    settings: &Settings,
 ) -> ExplanationAnswer {
-    let time = explanation::budget(took, took, limit);
-    match (&outcome.solution, outcome.status) {
-        (Some(solution), _) => explanation::of_solution(snapshot, &model.source, solution, time),
-        (None, Status::Infeasible) => explanation::of_conflict(snapshot, &model.source, time.max(CONFLICT_TIME)),
+    let (depth, time, alternatives) = match why {
+        Why::Nothing => return ExplanationAnswer::default(),
+        Why::Briefly => (Depth::Brief, Some(explanation::budget(took, took, settings.time_limit)), [].as_slice()),
+        Why::Fully(alternatives) => (Depth::Full, settings.time_limit, alternatives.as_slice()),
+    };
+    let begin = Instant::now();
+    // What was asked for in particular comes first.
+    let within = |time: Option<Duration>| {
+        let left = time.map(|time| time.saturating_sub(begin.elapsed()));
+        Settings { time_limit: left, gap: 0.0, ..settings.clone() }
+    };
+    let solution = outcome.solution.as_ref();
+    let asked = alternatives.iter().map(|(text, wishes)| {
+        explanation::why_not_this(snapshot, &model.source, solution, (text, wishes), &within(time))
+    });
+    let why_not = asked.collect();
+    let explanation = match (solution, outcome.status) {
+        (Some(solution), _) => explanation::of_solution(snapshot, &model.source, solution, depth, &within(time)),
+        (None, Status::Infeasible) => {
+            let time = time.map(|time| time.max(CONFLICT_TIME));
+            explanation::of_conflict(snapshot, &model.source, depth, &within(time))
+        }
         (None, _) => ExplanationAnswer::default(),
-    }
+    };
+    ExplanationAnswer { why_not, ..explanation }
 }
 
 /// What was seen on the way and bears on how far the answer can be trusted.
-fn doubts(outcome: &Outcome) -> Vec<Finding> {
+pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
     let report = &outcome.report;
     let mut found = Vec::new();
     if report.effort.undefined > 0 {

@@ -1,5 +1,7 @@
 //! Numbers for people.
 
+use cardinal_models::quantity::Bytes;
+
 /// Hours in a month, as in the price lists of the cloud providers.
 pub const HOURS_PER_MONTH: f64 = 730.0;
 
@@ -21,6 +23,16 @@ fn trim(text: &str) -> String {
     let (digits, exponent) = text.split_once('e').map_or((text, None), |(d, e)| (d, Some(e)));
     let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
     exponent.map_or_else(|| digits.to_owned(), |e| format!("{digits}e{e}"))
+}
+
+/// A number with its unit; amounts of data in the largest unit that keeps them short.
+pub fn quantity(x: f64, unit: Option<&str>) -> String {
+    match unit {
+        Some("MiB") if x > 0.0 => Bytes::from_mib(x).map_or_else(|| format!("{} MiB", number(x)), |b| b.to_string()),
+        Some("percent") => format!("{} %", number(x)),
+        Some(unit) => format!("{} {unit}", number(x)),
+        None => number(x),
+    }
 }
 
 /// Money per hour with two decimals, more where it needs them.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::diagnostics::clean;
 use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table, table_of};
-use super::{conflict, why};
+use super::{conflict, why, why_not};
 use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
 
 /// What ended a solve that is not proven to the end.
@@ -35,9 +35,11 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
+        why::terms(&mut out, answer);
         why::alternatives(&mut out, answer);
         why::binding(&mut out, answer);
     }
+    why_not::section(&mut out, answer);
     slos(&mut out, answer);
     metrics(&mut out, answer);
     catalog(&mut out, answer);

@@ -1,13 +1,18 @@
 //! Why the answer is what it is, for people.
 
+use serde_json::Value;
+
 use super::diagnostics::clean;
-use super::numbers::{number, price};
-use super::style::{BOLD, DIM, lines, paint, table};
+use super::numbers::{number, price, quantity};
+use super::style::{BOLD, DIM, lines, paint, table, table_of};
 use super::table::{line, money, title};
 use crate::answer::{Answer, RuleAnswer};
+use crate::explanation::{AlternativeAnswer, AlternativesAnswer, LimitAnswer, TermAnswer};
 
 /// So many groups of nodes are shown with what came next.
 const GROUPS_SHOWN: usize = 8;
+/// Of what a term looks at so much is shown.
+const INPUTS_SHOWN: usize = 12;
 
 /// The offers that came next and why they lost.
 pub fn alternatives(out: &mut String, answer: &Answer) {
@@ -15,7 +20,9 @@ pub fn alternatives(out: &mut String, answer: &Answer) {
     if groups.is_empty() {
         return;
     }
-    title(out, "Next best offers, with everything else as it is");
+    let is_optimised = groups.iter().any(|g| g.offers.iter().any(|o| o.rest == "optimised"));
+    let rest = if is_optimised { "optimised anew" } else { "as it is" };
+    title(out, &format!("Next best offers, with everything else {rest}"));
     let mut shown = table(&["Component", ">Instances", "Instead on", "Why it lost"]);
     for group in groups.iter().take(GROUPS_SHOWN) {
         for (index, other) in group.offers.iter().enumerate() {
@@ -23,7 +30,7 @@ pub fn alternatives(out: &mut String, answer: &Answer) {
             let why = match (&other.reason, other.utility, other.cost_per_hour) {
                 (Some(reason), ..) if other.lost == "breaks" => format!("breaks a rule: {}", clean(reason)),
                 (Some(reason), ..) => format!("cheaper ({} each), but {}", price(other.price), clean(reason)),
-                (None, utility, cost) => compared(answer, utility, cost),
+                (None, utility, cost) => compared(answer, utility, cost) + &decided(answer, group, other),
             };
             shown.add_row([name, other.cardinality.to_string(), clean(&other.offer), why]);
         }
@@ -35,8 +42,67 @@ pub fn alternatives(out: &mut String, answer: &Answer) {
     }
 }
 
+/// The term that ranks an alternative lower, where there are several that could.
+fn decided(answer: &Answer, group: &AlternativesAnswer, other: &AlternativeAnswer) -> String {
+    let explanation = &answer.explanation;
+    // That another offer changes the cost of its own component needs no words.
+    let own = |term: &str| group.components.iter().any(|name| term == format!("cost of {name}"));
+    match &other.term {
+        Some(term) if explanation.is_full && explanation.terms.len() > 1 && !own(&term.term) => {
+            let (chosen, with) = (number(term.chosen), number(term.with));
+            format!("; most by {}: {chosen} -> {with}", clean(&term.term))
+        }
+        _ => String::new(),
+    }
+}
+
+/// The objective term by term.
+pub fn terms(out: &mut String, answer: &Answer) {
+    let terms = &answer.explanation.terms;
+    if terms.is_empty() || !answer.explanation.is_full {
+        return;
+    }
+    title(out, "The utility term by term");
+    let columns: &[&str] = if answer.current.is_some() { &["Then", "Now"] } else { &["Value"] };
+    term_rows(out, terms, columns);
+}
+
+/// Terms with their values under these headings: one or two.
+pub fn term_rows(out: &mut String, terms: &[TermAnswer], headings: &[&str]) {
+    let mut headers = vec!["Term".to_owned()];
+    headers.extend(headings.iter().map(|h| format!(">{h}")));
+    headers.push("Unit".to_owned());
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let has_two = headings.len() > 1;
+    let cell = |value: Option<f64>| value.map_or("none".to_owned(), number);
+    let data = |value: &Value| match value {
+        Value::Number(n) => n.as_f64().map_or("none".to_owned(), number),
+        Value::String(text) => clean(text),
+        Value::Bool(b) => b.to_string(),
+        _ => "none".to_owned(),
+    };
+    let unit = |unit: &Option<String>| unit.clone().unwrap_or_default();
+    let mut rows = Vec::new();
+    let mut push = |name: String, first: String, second: String, unit: String| {
+        rows.push(if has_two { vec![name, first, second, unit] } else { vec![name, first, unit] });
+    };
+    for term in terms {
+        push(clean(&term.term), cell(term.value), cell(term.current), unit(&term.unit));
+        // A term that is one name has nothing behind it.
+        let is_plain = matches!(term.inputs.as_slice(), [only] if only.name == term.term);
+        for input in term.inputs.iter().filter(|_| !is_plain).take(INPUTS_SHOWN) {
+            push(format!("  {}", clean(&input.name)), data(&input.value), data(&input.current), unit(&input.unit));
+        }
+    }
+    if terms.len() > 1 {
+        let sum = |of: &dyn Fn(&TermAnswer) -> Option<f64>| terms.iter().map(of).sum::<Option<f64>>();
+        push("sum".to_owned(), cell(sum(&|t| t.value)), cell(sum(&|t| t.current)), unit(&terms[0].unit));
+    }
+    out.push_str(&lines(&table_of(&headers, rows)));
+}
+
 /// A utility and cost beside those of the answer.
-fn compared(answer: &Answer, utility: Option<f64>, cost: Option<f64>) -> String {
+pub fn compared(answer: &Answer, utility: Option<f64>, cost: Option<f64>) -> String {
     let mut parts = Vec::new();
     let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0);
     // Where the cost is the utility it is not said twice.
@@ -67,6 +133,20 @@ pub fn binding(out: &mut String, answer: &Answer) {
             let without = compared(answer, binding.utility_without, cost);
             line(out, &format!("  {} {}", paint(BOLD, &clean(&binding.rule.name)), said(&binding.rule)));
             line(out, &format!("    without it: {without}"));
+            for step in &binding.relaxed {
+                let change = limit(&step.change);
+                let then = compared(answer, step.utility, Some(step.cost_per_hour));
+                let first = if step.change.is_least { "" } else { " (something less may do)" };
+                line(out, &format!("    {change}: {then}{first}"));
+                if step.gain > 0.0 && answer.explanation.is_full {
+                    let (factor, unit) = match step.change.unit.as_deref() {
+                        Some("MiB") => (1024.0, "GiB"),
+                        Some(unit) => (1.0, unit),
+                        None => (1.0, "unit"),
+                    };
+                    line(out, &format!("      a gain of {} per {unit}", number(step.gain_per_unit * factor)));
+                }
+            }
         }
     }
     if !explanation.binding_complete && !explanation.alternatives.is_empty() {
@@ -74,8 +154,20 @@ pub fn binding(out: &mut String, answer: &Answer) {
     }
 }
 
+/// How a limit is relaxed.
+pub fn limit(change: &LimitAnswer) -> String {
+    let unit = change.unit.as_deref();
+    match (change.limit, change.limit_then) {
+        (Some(limit), Some(then)) => format!("{} instead of {}", quantity(then, unit), quantity(limit, unit)),
+        _ => format!("relaxed by {}", quantity(change.by, unit)),
+    }
+}
+
 /// What a rule says and where it stands.
 pub fn said(rule: &RuleAnswer) -> String {
-    let place = rule.line.map_or(String::new(), |line| format!(", line {line}"));
+    let place = match (&rule.file, rule.line) {
+        (Some(file), Some(line)) => format!(", {}:{line}", clean(file)),
+        _ => String::new(),
+    };
     format!("{}: {}", paint(DIM, &format!("({}{place})", rule.kind)), clean(&rule.text))
 }

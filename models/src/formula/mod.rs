@@ -10,6 +10,7 @@ pub mod expr;
 pub mod function;
 pub mod operation;
 pub mod tree;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
