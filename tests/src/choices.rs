@@ -140,7 +140,8 @@ fn number(draw: &mut Draw, known: &Known, depth: u32) -> String {
         8 => format!("abs({})", part(draw)),
         9 => format!("{}({}, {})", draw.pick(&["min", "max"]), part(draw), part(draw)),
         10 => format!("sqrt({})", part(draw)),
-        11 => format!("1 / exp((({}) / 4)^2)", part(draw)),
+        // A steep function of a steep one flattens what is different.
+        11 => format!("1 / exp((({}) / 4)^2)", number(draw, known, 0)),
         12 => format!("if({}, {}, {})", condition(draw, known, 0), part(draw), part(draw)),
         _ => format!("ln(1 + abs({}))", part(draw)),
     }
