@@ -53,7 +53,12 @@ pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: I
         // An explanation that was asked for takes as long again as the solve may.
         interrupt::guard(if matches!(why, Why::Fully(_)) { limit * 2 } else { limit });
     }
-    let settings = Settings { time_limit: arguments.time_limit.0, gap: arguments.gap, cancel: Some(cancel.clone()) };
+    let settings = Settings {
+        time_limit: arguments.time_limit.0,
+        gap: arguments.gap,
+        cancel: Some(cancel.clone()),
+        ..Settings::default()
+    };
     let begin = Instant::now();
     let progress = Progress::start(settings.time_limit);
     let solved = solve(&snapshot, &settings);
