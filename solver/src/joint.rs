@@ -1,10 +1,9 @@
-//! Sub-problems of uniform components whose formulas mix them nonlinearly, by the branch and bound of
+//! Sub-problems of uniform components and free attributes whose formulas mix them nonlinearly, by the branch and bound of
 //! [`crate::nonlinear`].
 //!
-//! Each component is a group of choices, its (offer, cardinality) rows. Rules that are linear over the rows (totals,
+//! Each component is a group of choices, its (offer, cardinality) rows, and so is each free attribute with its values. Rules that are linear over the rows (totals,
 //! requirements, quotas) are taken from the [`Formulation`], so that they are stated once.
 
-use cardinal_models::application::ComponentId;
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::{Aggregate, BinaryOp};
 use cardinal_models::placement::Placement;
@@ -12,7 +11,7 @@ use cardinal_models::quantity::Price;
 
 use crate::bound::{Part, parts_of};
 use crate::engine::RunStatus;
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, RowPoint};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row, RowPoint, ValuePoint};
 use crate::nonlinear::{self, Expression, Problem};
 use crate::program::{Answer, Effort, Ground, Method, ProgramError};
 use crate::term::{FleetTerm, Nothing, Term};
@@ -30,6 +29,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     let application = &ground.snapshot.application;
     let is_uniform = |part: &Part| match part {
         Part::Dedicated(c) => application[*c].fleet == Fleet::Uniform,
+        Part::Attribute(..) => true,
         Part::Pool => false,
     };
     if cluster.parts.len() < 2 || !cluster.parts.iter().all(is_uniform) || !mixes(ground, cluster) {
@@ -97,8 +97,8 @@ struct Builder<'f, 'a> {
 impl Builder<'_, '_> {
     fn build(&mut self, ground: Ground<'_>, cluster: &Cluster) -> Result<(), ProgramError> {
         for block in &self.formulation.blocks {
-            if let Block::Uniform { rows, .. } = block {
-                self.problem.group(rows.len());
+            if let Some((_, length)) = choices_of(block) {
+                self.problem.group(length);
             }
         }
         for index in &cluster.constraints {
@@ -170,10 +170,10 @@ impl Builder<'_, '_> {
     fn linear(&self, linear: &Linear) -> Expression {
         let mut sum = self.problem.number(linear.constant);
         for (g, block) in self.formulation.blocks.iter().enumerate() {
-            let Block::Uniform { rows, first, .. } = block else { continue };
-            let mut table = vec![0.0; rows.len()];
+            let Some((first, length)) = choices_of(block) else { continue };
+            let mut table = vec![0.0; length];
             for (column, x) in &linear.terms {
-                if (*first..first + rows.len()).contains(column) {
+                if (first..first + length).contains(column) {
                     table[column - first] += x;
                 }
             }
@@ -182,27 +182,32 @@ impl Builder<'_, '_> {
         sum
     }
 
-    /// The table of a term over one component.
-    fn table(&self, term: &Term, component: ComponentId) -> Option<Expression> {
-        let part = Part::Dedicated(component);
+    /// The table of a term over one component or free attribute.
+    fn table(&self, term: &Term, part: Part) -> Option<Expression> {
         let g = self.formulation.blocks.iter().position(|b| b.part() == part)?;
-        let Block::Uniform { component, choices, rows, .. } = &self.formulation.blocks[g] else { return None };
-        let values = rows
-            .iter()
-            .map(|row| {
-                let offer = row.offer.map(|o| &self.formulation.snapshot.catalog[choices.offers[o as usize]]);
-                let price = offer.map_or(Price::ZERO, |o| o.price);
-                term.evaluate(&RowPoint { component: *component, choices, row: *row, price })
-            })
-            .collect();
+        let values = match &self.formulation.blocks[g] {
+            Block::Uniform { component, choices, rows, .. } => {
+                let at = |row: &Row| {
+                    let offer = row.offer.map(|o| &self.formulation.snapshot.catalog[choices.offers[o as usize]]);
+                    let price = offer.map_or(Price::ZERO, |o| o.price);
+                    term.evaluate(&RowPoint { component: *component, choices, row: *row, price })
+                };
+                rows.iter().map(at).collect()
+            }
+            Block::Values { component, slot, values, .. } => {
+                let at = |x: &f64| term.evaluate(&ValuePoint { component: *component, slot: *slot, value: *x });
+                values.iter().map(at).collect()
+            }
+            Block::Mixed { .. } | Block::Pool { .. } => return None,
+        };
         Some(self.problem.table(g, values))
     }
 
     fn expression(&mut self, term: &Term) -> Result<Expression, FormulateError> {
         match parts_of(&self.formulation.snapshot.application, term)[..] {
             [] => return Ok(self.problem.number(term.evaluate(&Nothing))),
-            [Part::Dedicated(c)] => {
-                if let Some(table) = self.table(term, c) {
+            [part] => {
+                if let Some(table) = self.table(term, part) {
                     return Ok(table);
                 }
             }
@@ -253,7 +258,9 @@ impl Builder<'_, '_> {
             None => each,
         };
         // Without nodes neither the filter nor the body is looked at.
-        Ok(self.problem.choose(&n, &counted, &none))
+        let zero = self.problem.number(0.0);
+        let some = self.problem.binary(BinaryOp::Greater, &n, &zero);
+        Ok(self.problem.choose(&some, &counted, &none))
     }
 }
 
@@ -275,13 +282,19 @@ fn running(formulation: &Formulation<'_>) -> Option<Vec<u32>> {
     formulation.blocks.iter().map(row_of).collect()
 }
 
-fn placement(formulation: &Formulation<'_>, choices: &[u32]) -> Placement {
-    let mut placement = Placement::default();
-    for (block, choice) in formulation.blocks.iter().zip(choices) {
-        if let Block::Uniform { component, choices, rows, .. } = block {
-            placement.groups.extend(formulation.uniform_groups(*component, choices, rows[*choice as usize]));
-        }
+/// The first column and the number of choices of a part of which exactly one is taken.
+fn choices_of(block: &Block<'_>) -> Option<(usize, usize)> {
+    match block {
+        Block::Uniform { rows, first, .. } => Some((*first, rows.len())),
+        Block::Values { values, first, .. } => Some((*first, values.len())),
+        Block::Mixed { .. } | Block::Pool { .. } => None,
     }
-    placement.normalize();
-    placement
+}
+
+fn placement(formulation: &Formulation<'_>, choices: &[u32]) -> Placement {
+    let mut x = vec![0.0; formulation.milp.columns()];
+    for ((first, _), choice) in formulation.blocks.iter().filter_map(choices_of).zip(choices) {
+        x[first + *choice as usize] = 1.0;
+    }
+    formulation.placement(&x)
 }
