@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod engine;
 pub mod explain;
 pub mod formulation;
+mod joint;
 pub mod nonlinear;
 pub mod objective;
 pub mod packing;
@@ -23,5 +24,6 @@ pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;
+pub mod wide;
 
 pub use solve::{Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};
