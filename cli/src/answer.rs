@@ -131,6 +131,8 @@ pub struct ObjectiveAnswer {
     pub direction: &'static str,
     /// The formula as it was written.
     pub formula: String,
+    /// True when the model has no utility.
+    pub is_default: bool,
 }
 
 /// The value of a metric.

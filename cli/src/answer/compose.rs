@@ -83,6 +83,7 @@ pub fn compose(parts: Composition<'_>) -> Answer {
                 Direction::Minimize => "minimize",
             },
             formula: application.objective.text.clone(),
+            is_default: application.objective.is_default,
         },
         metrics: metrics(snapshot, placement),
         current: snapshot.current.as_ref().map(|now| current(snapshot, now, solution, report.kept_current)),
