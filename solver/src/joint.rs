@@ -1,17 +1,19 @@
-//! Sub-problems of uniform components whose formulas mix them nonlinearly, by the branch and bound of
+//! Sub-problems of uniform components and free attributes whose formulas mix them nonlinearly, by the branch and bound of
 //! [`crate::nonlinear`].
 //!
-//! Each component is a group of choices, its (offer, cardinality) rows; each free attribute is one, its values. Rules that are linear over the rows (totals,
+//! Each component is a group of choices, its (offer, cardinality) rows, and so is each free attribute with its values. Rules that are linear over the rows (totals,
 //! requirements, quotas) are taken from the [`Formulation`], so that they are stated once.
 
+use cardinal_models::application::ComponentId;
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::{Aggregate, BinaryOp};
+use cardinal_models::offer::Attribute;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
 
 use crate::bound::{Part, parts_of};
 use crate::engine::RunStatus;
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, RowPoint, ValuePoint};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row, RowPoint, ValuePoint};
 use crate::nonlinear::{self, Expression, Problem};
 use crate::program::{Answer, Effort, Ground, Method, ProgramError};
 use crate::term::{FleetTerm, Nothing, Term};
@@ -89,15 +91,6 @@ fn mixes(ground: Ground<'_>, cluster: &Cluster) -> bool {
     cluster.objective.iter().chain(constraints).any(several)
 }
 
-/// The first column of a block and how many there are; each column is a choice.
-fn columns(block: &Block<'_>) -> (usize, usize) {
-    match block {
-        Block::Uniform { rows, first, .. } => (*first, rows.len()),
-        Block::Values { values, first, .. } => (*first, values.len()),
-        Block::Mixed { first, .. } | Block::Pool { first, .. } => (*first, 0),
-    }
-}
-
 struct Builder<'f, 'a> {
     formulation: &'f Formulation<'a>,
     problem: Problem,
@@ -106,7 +99,9 @@ struct Builder<'f, 'a> {
 impl Builder<'_, '_> {
     fn build(&mut self, ground: Ground<'_>, cluster: &Cluster) -> Result<(), ProgramError> {
         for block in &self.formulation.blocks {
-            self.problem.group(columns(block).1);
+            if let Some((_, length)) = choices_of(block) {
+                self.problem.group(length);
+            }
         }
         for index in &cluster.constraints {
             let constraint = &ground.bound.constraints[*index];
@@ -177,7 +172,7 @@ impl Builder<'_, '_> {
     fn linear(&self, linear: &Linear) -> Expression {
         let mut sum = self.problem.number(linear.constant);
         for (g, block) in self.formulation.blocks.iter().enumerate() {
-            let (first, length) = columns(block);
+            let Some((first, length)) = choices_of(block) else { continue };
             let mut table = vec![0.0; length];
             for (column, x) in &linear.terms {
                 if (first..first + length).contains(column) {
@@ -193,17 +188,17 @@ impl Builder<'_, '_> {
     fn table(&self, term: &Term, part: Part) -> Option<Expression> {
         let g = self.formulation.blocks.iter().position(|b| b.part() == part)?;
         let values = match &self.formulation.blocks[g] {
-            Block::Uniform { component, choices, rows, .. } => rows
-                .iter()
-                .map(|row| {
+            Block::Uniform { component, choices, rows, .. } => {
+                let at = |row: &Row| {
                     let offer = row.offer.map(|o| &self.formulation.snapshot.catalog[choices.offers[o as usize]]);
                     let price = offer.map_or(Price::ZERO, |o| o.price);
                     term.evaluate(&RowPoint { component: *component, choices, row: *row, price })
-                })
-                .collect(),
+                };
+                rows.iter().map(at).collect()
+            }
             Block::Values { component, slot, values, .. } => {
-                let at = |value: &f64| ValuePoint { component: *component, slot: *slot, value: *value };
-                values.iter().map(|value| term.evaluate(&at(value))).collect()
+                let at = |x: &f64| term.evaluate(&ValuePoint { component: *component, slot: *slot, value: *x });
+                values.iter().map(at).collect()
             }
             Block::Mixed { .. } | Block::Pool { .. } => return None,
         };
@@ -265,7 +260,9 @@ impl Builder<'_, '_> {
             None => each,
         };
         // Without nodes neither the filter nor the body is looked at.
-        Ok(self.problem.choose(&n, &counted, &none))
+        let zero = self.problem.number(0.0);
+        let some = self.problem.binary(BinaryOp::Greater, &n, &zero);
+        Ok(self.problem.choose(&some, &counted, &none))
     }
 }
 
@@ -273,7 +270,21 @@ impl Builder<'_, '_> {
 fn running(formulation: &Formulation<'_>) -> Option<Vec<u32>> {
     formulation.snapshot.current.as_ref()?;
     let row_of = |block: &Block<'_>| {
-        let Block::Uniform { component, choices, rows, .. } = block else { return None };
+        let set = |component: ComponentId, attribute: &Attribute| {
+            formulation.snapshot.current.as_ref().and_then(|now| now.placement.setting(component, attribute))
+        };
+        let (component, choices, rows) = match block {
+            Block::Uniform { component, choices, rows, .. } => (component, choices, rows),
+            Block::Values { component, slot, values, .. } => {
+                let now = set(*component, formulation.bound.slots.attribute(*slot))?;
+                return values.iter().position(|value| *value == now).map(|at| at as u32);
+            }
+            Block::Mixed { .. } | Block::Pool { .. } => return None,
+        };
+        if formulation.snapshot.application[*component].is_free() {
+            let now = set(*component, &Attribute::Cardinality)?;
+            return rows.iter().position(|r| f64::from(r.n) == now).map(|row| row as u32);
+        }
         let running = formulation.running_on(*component);
         let at = match running[..] {
             [] => rows.iter().position(|r| r.n == 0),
@@ -287,21 +298,19 @@ fn running(formulation: &Formulation<'_>) -> Option<Vec<u32>> {
     formulation.blocks.iter().map(row_of).collect()
 }
 
-fn placement(formulation: &Formulation<'_>, choices: &[u32]) -> Placement {
-    let mut placement = Placement::default();
-    for (block, choice) in formulation.blocks.iter().zip(choices) {
-        match block {
-            Block::Uniform { component, choices, rows, .. } => {
-                let part = formulation.uniform_placement(*component, choices, rows[*choice as usize]);
-                placement.groups.extend(part.groups);
-                placement.settings.extend(part.settings);
-            }
-            Block::Values { component, slot, values, .. } => {
-                placement.settings.push(formulation.setting(*component, *slot, values[*choice as usize]));
-            }
-            Block::Mixed { .. } | Block::Pool { .. } => {}
-        }
+/// The first column and the number of choices of a part of which exactly one is taken.
+fn choices_of(block: &Block<'_>) -> Option<(usize, usize)> {
+    match block {
+        Block::Uniform { rows, first, .. } => Some((*first, rows.len())),
+        Block::Values { values, first, .. } => Some((*first, values.len())),
+        Block::Mixed { .. } | Block::Pool { .. } => None,
     }
-    placement.normalize();
-    placement
+}
+
+fn placement(formulation: &Formulation<'_>, choices: &[u32]) -> Placement {
+    let mut x = vec![0.0; formulation.milp.columns()];
+    for ((first, _), choice) in formulation.blocks.iter().filter_map(choices_of).zip(choices) {
+        x[first + *choice as usize] = 1.0;
+    }
+    formulation.placement(&x)
 }

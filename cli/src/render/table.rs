@@ -260,13 +260,17 @@ fn comparison(out: &mut String, answer: &Answer, current: &CurrentAnswer) {
         line(out, "  nothing changes");
     }
     for change in &current.changes {
-        let offers: Vec<String> = change.offers.iter().map(|(offer, n)| format!("{n:+} on {}", clean(offer))).collect();
+        let mut parts: Vec<String> =
+            change.offers.iter().map(|(offer, n)| format!("{n:+} on {}", clean(offer))).collect();
+        let told = |x: &Option<f64>| x.map_or("none".to_owned(), number);
+        let values = change.attributes.iter();
+        parts.extend(values.map(|(name, [a, b])| format!("{} {} -> {}", clean(name), told(a), told(b))));
         let size = if change.from == change.to {
             count(usize::try_from(change.to).unwrap_or(usize::MAX), "instance")
         } else {
             format!("{} -> {} instances", change.from, change.to)
         };
-        line(out, &format!("  {}: {size}; {}", paint(BOLD, &clean(&change.component)), offers.join(", ")));
+        line(out, &format!("  {}: {size}; {}", paint(BOLD, &clean(&change.component)), parts.join(", ")));
     }
     for offer in &current.vanished {
         line(out, &format!("  {} {}", paint(YELLOW, "no longer in the catalog:"), clean(offer)));

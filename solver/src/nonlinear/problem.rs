@@ -416,7 +416,7 @@ impl Problem {
         self.node_expression(id)
     }
 
-    /// `if(c, a, b)`
+    /// `if(c, a, b)`; the condition is a truth value, 0 or 1.
     pub fn choose(&mut self, c: &Expression, a: &Expression, b: &Expression) -> Expression {
         let pointwise = |x: &[f64]| match x[0] {
             c if c.is_nan() => c,
