@@ -218,7 +218,7 @@ fn components_may_bring_their_choices() {
     assert_eq!((&answer["cost_per_hour"], &answer["catalog"]["used"]), (&json!(0.2), &json!(false)));
     let table = run_with("solve -", FREE).expect(0).out;
     assert!(table.contains("small") && !table.contains("web/small ") && !table.contains("catalog:"), "{table}");
-    let running = Scratch::new("free.json", &answer.to_string());
+    let running = Scratch::new("free.json", answer.to_string());
     let again = format!("solve - --output json --current {}", running.path());
     let same = run_with(&again, FREE).expect(0).json();
     assert_eq!((&same["current"]["changes"], &same["current"]["violations"]), (&json!([]), &json!([])));
