@@ -211,7 +211,7 @@ impl RunningDeployment {
             price: Some(offer.price.units()),
             instances,
         });
-        Deployment { nodes: nodes.collect() }
+        Deployment { nodes: nodes.collect(), ..Deployment::default() }
     }
 }
 

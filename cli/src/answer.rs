@@ -131,6 +131,8 @@ pub struct ObjectiveAnswer {
     pub direction: &'static str,
     /// The formula as it was written.
     pub formula: String,
+    /// True when the model has no utility.
+    pub is_default: bool,
 }
 
 /// The value of a metric.
@@ -172,6 +174,9 @@ pub struct ChangeAnswer {
     pub to: u64,
     /// Instances more (or fewer) by offer.
     pub offers: IndexMap<String, i64>,
+    /// Free attributes with their values now and then; those that stay are left out.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub attributes: IndexMap<String, [Option<f64>; 2]>,
 }
 
 /// A rule of the model.

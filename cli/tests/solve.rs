@@ -199,3 +199,50 @@ fn files_that_cannot_be_read_are_named() {
     let wide = Scratch::new("wide.txt", [0xff, 0xfe, b'a', 0]);
     run(&format!("solve {}", wide.path())).expect(2).says("it is UTF-16");
 }
+
+const FREE: &str = "
+application: free
+components:
+  web: {configurations: [{name: small, cardinality: 2, price: 0.1, speed: 3}, {name: big, price: 0.5, speed: 9}]}
+  knob: {cardinality: 1..3, attributes: {x: 1..9, y: [0.5, 2]}}
+constraints: {enough: web.speed + knob.x * knob.y >= 12}
+utility: {minimize: number(total_cost) + knob.x * knob.cardinality / 10}
+";
+
+#[test]
+fn components_may_bring_their_choices() {
+    let answer = run_with("solve - --output json", FREE).expect(0).json();
+    assert_eq!(answer["components"]["web"]["configuration"], "small");
+    assert_eq!(answer["components"]["web"]["offers"], json!({"web/small": 2}));
+    assert_eq!(answer["components"]["knob"]["attributes"], json!({"x": 5.0, "y": 2.0}));
+    assert_eq!((&answer["cost_per_hour"], &answer["catalog"]["used"]), (&json!(0.2), &json!(false)));
+    let table = run_with("solve -", FREE).expect(0).out;
+    assert!(table.contains("small") && !table.contains("web/small ") && !table.contains("catalog:"), "{table}");
+    let running = Scratch::new("free.json", answer.to_string());
+    let again = format!("solve - --output json --current {}", running.path());
+    let same = run_with(&again, FREE).expect(0).json();
+    assert_eq!((&same["current"]["changes"], &same["current"]["violations"]), (&json!([]), &json!([])));
+    let changed = run_with(&format!("{again} --maximize knob.x*knob.cardinality"), FREE).expect(0).json();
+    let change = &changed["current"]["changes"][0];
+    assert_eq!(change["component"], "knob");
+    assert_eq!((&change["from"], &change["to"]), (&json!(1), &json!(3)));
+    assert_eq!(change["attributes"]["x"], json!([5.0, 9.0]));
+    let wrong = Scratch::new("free-wrong.json", r#"{"components": {"knob": {"attributes": {"z": 1}}}}"#);
+    run_with(&format!("solve - --current {}", wrong.path()), FREE).expect(2).says("has no free attribute `z`");
+}
+
+#[test]
+fn a_goal_may_stand_on_the_command_line() {
+    let answer = run("solve shop.yaml --catalog offers.csv --output json --minimize node_count").expect(0).json();
+    assert_eq!(answer["objective"], json!({"direction": "minimize", "formula": "node_count", "is_default": false}));
+    run("solve shop.yaml --catalog offers.csv --maximize web.cors")
+        .expect(2)
+        .says("--maximize:1:5")
+        .says("did you mean");
+    run("solve shop.yaml --maximize 1 --minimize 2").expect(2).says("cannot be used with");
+    let free = "application: a\ncomponents: {k: {attributes: {x: 1..3}}}\nconstraints: {c: k.x >= 2}\n";
+    let none = run_with("solve -", free).expect(0).says("nothing is valued");
+    assert!(none.out.contains("goal     none"), "{}", none.out);
+    let best = run_with("solve - --maximize -k.x --output json", free).expect(0).json();
+    assert_eq!((&best["utility"], &best["warnings"]), (&json!(-2.0), &json!([])));
+}

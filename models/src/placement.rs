@@ -142,7 +142,22 @@ impl Placement {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Deployment {
     /// The groups of identical nodes.
+    #[serde(default)]
     pub nodes: Vec<DeployedNodes>,
+    /// Components with free attributes, which have no nodes. Of other components nothing is read here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, DeployedComponent>,
+}
+
+/// What a component with free attributes is set to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DeployedComponent {
+    /// The number of instances.
+    #[serde(default)]
+    pub cardinality: u64,
+    /// The values of its attributes; none for a component with nodes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, f64>,
 }
 
 /// A number of identical nodes of a deployment.

@@ -1,6 +1,8 @@
 //! [`ModelDocument`] → YAML text, in the order of the document type.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Number, Value};
+use serde_saphyr::FlowSeq;
 
 use crate::document::ModelDocument;
 
@@ -17,7 +19,38 @@ pub fn to_yaml(document: &ModelDocument) -> String {
         prefer_block_scalars: false,
     };
     // JSON is YAML too: if the writer refuses a text, nothing is lost but the looks.
-    serde_saphyr::to_string_with_options(&value, options).unwrap_or_else(|_| value.to_string())
+    serde_saphyr::to_string_with_options(&Laid(&value), options).unwrap_or_else(|_| value.to_string())
+}
+
+/// A value whose lists of numbers and plain words stand on one line each: a row of a table, a choice of a few.
+struct Laid<'v>(&'v Value);
+
+impl Serialize for Laid<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) if !items.is_empty() && items.iter().all(is_plain) => {
+                FlowSeq(items).serialize(serializer)
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Laid)),
+            Value::Object(map) => serializer.collect_map(map.iter().map(|(key, value)| (key, Laid(value)))),
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+/// True for what needs no care between brackets and commas.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Number(_) => true,
+        Value::String(text) => {
+            let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+            text.len() <= 40
+                && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+                && text.chars().all(is_inner)
+        }
+        _ => false,
+    }
 }
 
 /// Writes whole numbers without `.0`.

@@ -6,6 +6,7 @@
 
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::{Aggregate, BinaryOp};
+use cardinal_models::offer::Attribute;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
 
@@ -268,7 +269,21 @@ impl Builder<'_, '_> {
 fn running(formulation: &Formulation<'_>) -> Option<Vec<u32>> {
     formulation.snapshot.current.as_ref()?;
     let row_of = |block: &Block<'_>| {
-        let Block::Uniform { component, choices, rows, .. } = block else { return None };
+        let set = |component: ComponentId, attribute: &Attribute| {
+            formulation.snapshot.current.as_ref().and_then(|now| now.placement.setting(component, attribute))
+        };
+        let (component, choices, rows) = match block {
+            Block::Uniform { component, choices, rows, .. } => (component, choices, rows),
+            Block::Values { component, slot, values, .. } => {
+                let now = set(*component, formulation.bound.slots.attribute(*slot))?;
+                return values.iter().position(|value| *value == now).map(|at| at as u32);
+            }
+            Block::Mixed { .. } | Block::Pool { .. } => return None,
+        };
+        if formulation.snapshot.application[*component].is_free() {
+            let now = set(*component, &Attribute::Cardinality)?;
+            return rows.iter().position(|r| f64::from(r.n) == now).map(|row| row as u32);
+        }
         let running = formulation.running_on(*component);
         let at = match running[..] {
             [] => rows.iter().position(|r| r.n == 0),

@@ -24,5 +24,6 @@ pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;
+pub mod wide;
 
 pub use solve::{Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};

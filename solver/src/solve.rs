@@ -24,6 +24,7 @@ use crate::packing::Generation;
 use crate::pattern::{self, Patterns};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
 use crate::space::{Space, explore};
+use crate::wide::{self, Wide};
 
 /// How to solve.
 #[derive(Clone, Debug, Default)]
@@ -157,8 +158,9 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
     check_engine()?;
     let begin = Instant::now();
     let evaluator = Evaluator::new(snapshot);
-    let bound = bind(snapshot, &evaluator).map_err(SolveError::Missing)?;
-    let space = explore(snapshot, &bound);
+    let mut bound = bind(snapshot, &evaluator).map_err(SolveError::Missing)?;
+    let mut space = explore(snapshot, &bound);
+    let wide = wide::split(&snapshot.application, &mut bound, &mut space);
     let mut report = Report {
         violated_slos: bound.violated_slos.clone(),
         unjudged_slos: bound.unjudged_slos.clone(),
@@ -171,7 +173,6 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
     if !bound.broken.is_empty() {
         return Ok(Outcome { status: Status::Infeasible, solution: None, report });
     }
-    let mut bound = bound;
     let objective = take_apart(&snapshot.application, &bound.objective, &space.ranges);
     let conditions = objective.conditions.iter().cloned();
     bound.constraints.extend(conditions.map(|term| crate::bound::BoundConstraint { index: usize::MAX, term }));
@@ -183,6 +184,7 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
         space: &space,
         patterns: patterns.as_ref(),
         objective: &objective,
+        wide: &wide,
         deadline,
     };
     let outcome = search.run(report)?;
@@ -236,6 +238,7 @@ struct Search<'a> {
     space: &'a Space,
     patterns: Option<&'a Patterns>,
     objective: &'a Objective,
+    wide: &'a [Wide],
     deadline: Option<Instant>,
 }
 
@@ -333,6 +336,7 @@ impl Search<'_> {
             }
         }
         if let Some(placement) = &mut together.placement {
+            wide::join(self.wide, &self.bound.slots, placement);
             choose_unseen(&self.snapshot.application, placement);
             placement.normalize();
         }

@@ -63,6 +63,13 @@ pub struct LeafRanges {
     pool_nodes: Option<Range>,
 }
 
+impl LeafRanges {
+    /// Makes the range of an attribute known.
+    pub fn set(&mut self, component: ComponentId, slot: Slot, range: Range) {
+        self.attributes.insert((component, slot), range);
+    }
+}
+
 impl Leaves for LeafRanges {
     fn range(&self, leaf: &Term) -> Range {
         match leaf {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardinal_models::application::{Application, Choice, ComponentId, Direction};
+use cardinal_models::application::{Application, Choice, ComponentId, Direction, FreeAttribute};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::placement::{CurrentDeployment, Placement, VanishedNodes};
@@ -83,6 +83,7 @@ pub fn compose(parts: Composition<'_>) -> Answer {
                 Direction::Minimize => "minimize",
             },
             formula: application.objective.text.clone(),
+            is_default: application.objective.is_default,
         },
         metrics: metrics(snapshot, placement),
         current: snapshot.current.as_ref().map(|now| current(snapshot, now, solution, report.kept_current)),
@@ -222,14 +223,18 @@ pub fn changes(
             add(&snapshot.catalog[group.offer].id, &group.instances, group.count, 1);
         }
         offers.retain(|_, n| *n != 0);
-        if !offers.is_empty() {
+        let pair = |free: &FreeAttribute| [now, then].map(|placement| placement.setting(id, &free.attribute));
+        let attributes = component.attributes().iter().map(|free| (free.attribute.name().to_owned(), pair(free)));
+        let attributes: IndexMap<String, [Option<f64>; 2]> = attributes.filter(|(_, [a, b])| a != b).collect();
+        let resized = component.is_free() && now.cardinality(id) != then.cardinality(id);
+        if !offers.is_empty() || !attributes.is_empty() || resized {
             let component = component.name.to_string();
             let gone = vanished.iter().map(|v| {
                 let on_node: u64 = v.instances.iter().filter(|(c, _)| *c == id).map(|(_, n)| u64::from(*n)).sum();
                 on_node * u64::from(v.count)
             });
             let from = now.cardinality(id) + gone.sum::<u64>();
-            all.push(ChangeAnswer { component, from, to: then.cardinality(id), offers });
+            all.push(ChangeAnswer { component, from, to: then.cardinality(id), offers, attributes });
         }
     }
     all

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use cardinal_models::application::{Application, ComponentId};
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Source, did_you_mean};
-use cardinal_models::placement::{CurrentDeployment, DeployedNodes, Deployment, NodeGroup, VanishedNodes};
+use cardinal_models::offer::Attribute;
+use cardinal_models::placement::{
+    CurrentDeployment, DeployedComponent, DeployedNodes, Deployment, NodeGroup, Placement, Setting, SettingValue,
+    VanishedNodes,
+};
 use cardinal_models::quantity::Price;
 use cardinal_models::span::Span;
 
@@ -22,7 +26,11 @@ pub fn load(path: &Path, application: &Application, catalog: &Catalog) -> Result
     for nodes in &deployment.nodes {
         reading.nodes(nodes, &mut current);
     }
-    if reading.errors.is_empty() && current.placement.groups.is_empty() && current.vanished.is_empty() {
+    for (name, component) in deployment.components.iter().filter(|(_, c)| !c.attributes.is_empty()) {
+        reading.settings(name, component, &mut current.placement);
+    }
+    let is_empty = current.placement.groups.is_empty() && current.placement.settings.is_empty();
+    if reading.errors.is_empty() && is_empty && current.vanished.is_empty() {
         let finding = Finding::error(format!("`{}` has no nodes", source.name));
         reading.errors.push(finding.help("leave `--current` out while nothing runs"));
     }
@@ -120,6 +128,31 @@ impl Reading<'_> {
             },
         };
         current.placement.groups.push(NodeGroup { offer, zone, instances, count: nodes.count });
+    }
+
+    /// The values of free attributes.
+    fn settings(&mut self, name: &str, deployed: &DeployedComponent, placement: &mut Placement) {
+        let Some(id) = self.component(name) else { return };
+        let component = &self.application[id];
+        let mut set = |attribute: Attribute, value: f64| {
+            placement.settings.push(Setting { component: id, attribute, value: SettingValue(value) });
+        };
+        set(Attribute::Cardinality, deployed.cardinality as f64);
+        for (word, value) in &deployed.attributes {
+            match component.attributes().iter().find(|free| free.attribute.name() == word) {
+                Some(free) => set(free.attribute.clone(), *value),
+                None => {
+                    let known = || component.attributes().iter().map(|free| free.attribute.name());
+                    let listed: Vec<String> = known().map(|a| format!("`{a}`")).collect();
+                    let help = match (did_you_mean(word, known()), listed.len()) {
+                        (Some(meant), _) => format!("did you mean `{meant}`?"),
+                        (None, 0) => "its attributes are those of its offer; leave them out".to_owned(),
+                        (None, _) => format!("it has {}", listed.join(", ")),
+                    };
+                    self.wrong(word, format!("`{name}` has no free attribute `{word}`"), Some(help));
+                }
+            }
+        }
     }
 
     fn component(&mut self, name: &str) -> Option<ComponentId> {

@@ -75,10 +75,18 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
     let name = paint(BOLD, &clean(&answer.application));
     line(out, &format!("{name}: {}", paint(style, answer.status)));
     if let (Some(cost), Some(utility)) = (answer.cost_per_hour, answer.utility) {
+        // What brings its own choices and has no nodes has no cost to speak of.
+        let has_cost = !answer.nodes.is_empty() || answer.catalog.used;
         let month = answer.currency.as_ref().map_or(String::new(), |code| format!(" {code}"));
-        line(out, &format!("  cost     {}, {:.2}{month}/month", money(answer, cost), cost * HOURS_PER_MONTH));
+        if has_cost {
+            line(out, &format!("  cost     {}, {:.2}{month}/month", money(answer, cost), cost * HOURS_PER_MONTH));
+        }
         let goal = format!("{} {}", answer.objective.direction, clean(&answer.objective.formula));
-        line(out, &format!("  utility  {}  {}", number(utility), paint(DIM, &format!("({goal})"))));
+        if has_cost || !answer.objective.is_default {
+            line(out, &format!("  utility  {}  {}", number(utility), paint(DIM, &format!("({goal})"))));
+        } else {
+            line(out, "  goal     none: any assignment that satisfies the constraints");
+        }
     }
     line(out, &format!("  proof    {}", proof(answer, ended_by)));
 }
@@ -252,13 +260,17 @@ fn comparison(out: &mut String, answer: &Answer, current: &CurrentAnswer) {
         line(out, "  nothing changes");
     }
     for change in &current.changes {
-        let offers: Vec<String> = change.offers.iter().map(|(offer, n)| format!("{n:+} on {}", clean(offer))).collect();
+        let mut parts: Vec<String> =
+            change.offers.iter().map(|(offer, n)| format!("{n:+} on {}", clean(offer))).collect();
+        let told = |x: &Option<f64>| x.map_or("none".to_owned(), number);
+        let values = change.attributes.iter();
+        parts.extend(values.map(|(name, [a, b])| format!("{} {} -> {}", clean(name), told(a), told(b))));
         let size = if change.from == change.to {
             count(usize::try_from(change.to).unwrap_or(usize::MAX), "instance")
         } else {
             format!("{} -> {} instances", change.from, change.to)
         };
-        line(out, &format!("  {}: {size}; {}", paint(BOLD, &clean(&change.component)), offers.join(", ")));
+        line(out, &format!("  {}: {size}; {}", paint(BOLD, &clean(&change.component)), parts.join(", ")));
     }
     for offer in &current.vanished {
         line(out, &format!("  {} {}", paint(YELLOW, "no longer in the catalog:"), clean(offer)));

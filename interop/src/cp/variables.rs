@@ -43,8 +43,11 @@ impl Variable<'_> {
             (true, false) => Scalar::Text(format!("{low}{unit}")),
             (false, _) => Scalar::Text(format!("{low}{unit}..{high}{unit}")),
         };
-        let values = self.pieces.iter().map(|piece| Spanned::new(value(piece), self.span())).collect();
-        OneOrMany::Many(values)
+        let mut values: Vec<_> = self.pieces.iter().map(|piece| Spanned::new(value(piece), self.span())).collect();
+        match values.len() {
+            1 => OneOrMany::One(values.remove(0)),
+            _ => OneOrMany::Many(values),
+        }
     }
 
     /// True when the domain holds numbers of instances only.
