@@ -51,7 +51,7 @@ pub struct Answer {
 }
 
 /// What a component gets.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ComponentAnswer {
     /// The number of instances.
     pub cardinality: u64,

@@ -20,5 +20,6 @@ pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;
+pub mod what_if;
 
 pub use solve::{Outcome, Reduction, Report, Settings, SolveError, Timing, solve};

@@ -38,7 +38,7 @@ pub enum Why {
 
 /// Solves a model and prints the answer.
 pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
-    let asked = question::load(&arguments.question)?;
+    let asked = question::load(&arguments.question.inputs)?;
     answer(&arguments.question, asked, if arguments.no_explain { Why::Nothing } else { Why::Briefly }, started)
 }
 
@@ -49,11 +49,12 @@ pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: I
     let load = started.elapsed();
 
     let cancel = interrupt::watch();
-    if let Some(limit) = arguments.time_limit.0 {
+    let inputs = &arguments.inputs;
+    if let Some(limit) = inputs.time_limit.0 {
         // An explanation that was asked for takes as long again as the solve may.
         interrupt::guard(if matches!(why, Why::Fully(_)) { limit * 2 } else { limit });
     }
-    let settings = Settings { time_limit: arguments.time_limit.0, gap: arguments.gap, cancel: Some(cancel.clone()) };
+    let settings = Settings { time_limit: inputs.time_limit.0, gap: inputs.gap, cancel: Some(cancel.clone()) };
     let begin = Instant::now();
     let progress = Progress::start(settings.time_limit);
     let solved = solve(&snapshot, &settings);

@@ -6,7 +6,7 @@ use cardinal_models::snapshot::Snapshot;
 
 use super::model::{self, Model};
 use super::{catalogs, current, metrics};
-use crate::arguments::Question;
+use crate::arguments::Inputs;
 use crate::clock;
 use crate::failure::{Failure, Finding};
 use crate::render;
@@ -25,7 +25,7 @@ pub struct Asked {
 }
 
 /// Reads the model, the catalogs, the metric values and the running deployment. The warnings about the model are shown.
-pub fn load(arguments: &Question) -> Result<Asked, Failure> {
+pub fn load(arguments: &Inputs) -> Result<Asked, Failure> {
     let model = model::load(&arguments.model, arguments.from)?;
     render::diagnostics::show(&model.warnings);
     // Mistakes of the command line are told together.
