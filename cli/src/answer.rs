@@ -226,6 +226,8 @@ pub struct ProofAnswer {
     pub rows: usize,
     /// Nodes of the search trees.
     pub nodes: u64,
+    /// Choices that were passed over because a formula has no value there.
+    pub undefined: u64,
     /// What each component could choose from.
     pub reductions: IndexMap<String, ReductionAnswer>,
 }

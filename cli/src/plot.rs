@@ -12,6 +12,9 @@ use crate::what_if::{PointAnswer, SweepAnswer};
 
 const SIZE: (u32, u32) = (1000, 800);
 const FONT: &str = "sans-serif";
+/// Colours that everybody can tell apart (M. Okabe and K. Ito, 2008), without the yellow.
+const COLOURS: [(u8, u8, u8); 7] =
+    [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0), (0, 0, 0)];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -145,7 +148,8 @@ fn chart<B: DrawingBackend>(
                     .map_err(|error| error.to_string())?;
             }
             for (index, curve) in curves.iter().enumerate() {
-                let colour = Palette99::pick(index).to_rgba();
+                let (red, green, blue) = COLOURS[index % COLOURS.len()];
+                let colour = RGBColor(red, green, blue).to_rgba();
                 let mut is_named = false;
                 for part in curve.points.split(|p| p.1.is_none()).filter(|part| !part.is_empty()) {
                     let drawn = chart

@@ -125,8 +125,10 @@ pub struct PointAnswer {
 /// Where the decision changes.
 #[derive(Debug, Serialize)]
 pub struct BreakAnswer {
-    /// The first value of the first axis with the new decision.
+    /// The value of the first axis at which it changes.
     pub at: f64,
+    /// True when the new decision holds at that value, false when only beyond it.
+    pub from: bool,
     /// The same as it would be written.
     pub shown: String,
     /// The value of the second axis.
@@ -228,5 +230,14 @@ pub fn break_point(
             changes.push("the same instances are packed on other nodes".to_owned());
         }
     }
-    BreakAnswer { at: found.at, shown, of, text: changes.join("; "), exact: found.is_exact, before, after }
+    BreakAnswer {
+        at: found.at,
+        from: found.is_from,
+        shown,
+        of,
+        text: changes.join("; "),
+        exact: found.is_exact,
+        before,
+        after,
+    }
 }

@@ -32,7 +32,7 @@ impl Joined {
 }
 
 /// The components that a rule on numbers of instances counts; empty for rules on single nodes.
-fn counted(rule: &Structure) -> Vec<ComponentId> {
+pub(crate) fn counted(rule: &Structure) -> Vec<ComponentId> {
     match rule {
         Structure::Total { of, .. } | Structure::Alternatives(of) => of.clone(),
         Structure::Require { provider, consumer, .. } => vec![*provider, *consumer],

@@ -1,7 +1,8 @@
 //! The solver: from a snapshot to the proven best placement.
 //!
 //! The steps, each a module: bind the formulas ([`bound`], [`term`]), find and reduce what can be chosen from
-//! ([`space`], [`range`]), list what shared nodes can host ([`pattern`]), take the objective apart ([`objective`]), split
+//! ([`space`], [`range`]), list or generate what shared nodes can host
+//! ([`pattern`], [`packing`]), take the objective apart ([`objective`]), split
 //! the model into independent sub-problems ([`cluster`]), formulate and solve each ([`formulation`], [`program`],
 //! [`engine`]), put the answers together and have them checked by `cardinal_models::verify` ([`mod@solve`]).
 //!
@@ -12,7 +13,9 @@ pub mod cluster;
 pub mod engine;
 pub mod explain;
 pub mod formulation;
+pub mod nonlinear;
 pub mod objective;
+pub mod packing;
 pub mod pattern;
 pub mod program;
 pub mod range;
@@ -22,4 +25,4 @@ pub mod space;
 pub mod term;
 pub mod what_if;
 
-pub use solve::{Outcome, Reduction, Report, Settings, SolveError, Timing, solve};
+pub use solve::{Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};

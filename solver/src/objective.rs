@@ -20,8 +20,8 @@ enum Outer {
     Add(f64),
     /// x * c
     Scale(f64),
-    /// c / x
-    Reciprocal(f64),
+    /// c / x, of an x above 0 or below
+    Reciprocal(f64, f64),
     /// x ^ c
     Power(f64),
     /// c ^ x
@@ -53,7 +53,8 @@ impl Objective {
         self.outer.iter().rev().fold(self.sign * sum, |x, step| match step {
             Outer::Add(c) => x + c,
             Outer::Scale(c) => x * c,
-            Outer::Reciprocal(c) => c / x,
+            // A bound on the wrong side of 0 is none.
+            Outer::Reciprocal(c, side) => c / ((x * side).max(0.0) * side),
             Outer::Power(c) => x.powf(*c),
             Outer::Exponential(c) => c.powf(x),
             Outer::Call(f) => f.apply(&[x]).unwrap_or(f64::NAN),
@@ -131,7 +132,7 @@ fn peel(term: &Term, leaves: &impl Leaves) -> Option<Peeled> {
                 let touches = inner.low == 0.0 && inner.defined;
                 let condition = touches.then(|| binary(BinaryOp::Greater, b.as_ref().clone(), Term::Constant(0.0)));
                 (inner.is_positive() || inner.is_negative() || touches).then(|| Peeled {
-                    step: Outer::Reciprocal(c),
+                    step: Outer::Reciprocal(c, if inner.is_negative() { -1.0 } else { 1.0 }),
                     inner: b.as_ref().clone(),
                     falls: c > 0.0,
                     condition,

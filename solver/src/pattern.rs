@@ -68,15 +68,15 @@ pub struct TooManyPatterns;
 
 /// What a node must not host together, and what it must.
 #[derive(Debug, Default)]
-struct NodeRules {
+pub(crate) struct NodeRules {
     /// Unordered pairs that never meet, by position among the shared components.
-    conflicts: FxHashSet<(usize, usize)>,
-    colocate: Vec<Vec<usize>>,
-    every_node: Vec<(usize, Vec<usize>)>,
+    pub(crate) conflicts: FxHashSet<(usize, usize)>,
+    pub(crate) colocate: Vec<Vec<usize>>,
+    pub(crate) every_node: Vec<(usize, Vec<usize>)>,
 }
 
 impl NodeRules {
-    fn of(application: &Application, shared: &[ComponentId]) -> Self {
+    pub(crate) fn of(application: &Application, shared: &[ComponentId]) -> Self {
         let position: FxHashMap<ComponentId, usize> = shared.iter().enumerate().map(|(i, c)| (*c, i)).collect();
         let places = |list: &[ComponentId]| list.iter().filter_map(|c| position.get(c).copied()).collect::<Vec<_>>();
         let mut rules = NodeRules::default();
@@ -113,7 +113,7 @@ impl NodeRules {
     }
 
     /// True when removing instances from an admissible node leaves an admissible node.
-    fn closed_under_removal(&self) -> bool {
+    pub(crate) fn closed_under_removal(&self) -> bool {
         self.colocate.is_empty() && self.every_node.is_empty()
     }
 
@@ -383,9 +383,17 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
         lister.listing = Listing::Maximal;
         lister.list(&groups)?;
     }
-    let mut list = lister.found;
-    if lister.listing == Listing::Every {
-        add_running(snapshot, space, &shared, &lister.rules, &mut list);
+    let listing = lister.listing;
+    Ok(complete(snapshot, space, lister.found, listing))
+}
+
+/// Patterns in their stable order, each once, with the nodes that run now where they can be kept.
+pub(crate) fn complete(snapshot: &Snapshot, space: &Space, mut list: Vec<Pattern>, listing: Listing) -> Patterns {
+    let application = &snapshot.application;
+    if listing == Listing::Every {
+        let shared = shared_components(application);
+        let rules = NodeRules::of(application, &shared);
+        add_running(snapshot, space, &shared, &rules, &mut list);
     }
     list.sort_by(|a, b| {
         a.instances
@@ -394,7 +402,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
             .then_with(|| a.zone.cmp(&b.zone))
     });
     list.dedup();
-    Ok(Patterns { list, listing: lister.listing })
+    Patterns { list, listing }
 }
 
 /// Adds the nodes that run now, so that keeping them is a choice, and for unmoveable components every node that can

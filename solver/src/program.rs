@@ -9,6 +9,7 @@ use cardinal_models::tolerance;
 use crate::bound::{BoundModel, Part, parts_of};
 use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
 use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row};
+use crate::packing::Generation;
 use crate::pattern::Patterns;
 use crate::space::Space;
 use crate::term::Term;
@@ -26,7 +27,7 @@ pub struct Ground<'a> {
     pub bound: &'a BoundModel,
     /// Its offers.
     pub space: &'a Space,
-    /// The node patterns of the shared pool, if there is one.
+    /// The node patterns of the shared pool, if there is one and they are listed; otherwise they are generated.
     pub patterns: Option<&'a Patterns>,
 }
 
@@ -50,10 +51,14 @@ pub struct Answer {
     pub placement: Option<Placement>,
     /// An upper bound on the sum of the objective's terms.
     pub bound: f64,
+    /// The sum of the objective's terms; NaN without a placement.
+    pub value: f64,
     /// Seconds spent on building the program.
     pub formulate_s: f64,
     /// What it took.
     pub effort: Effort,
+    /// How patterns were generated, where they were.
+    pub generation: Option<Generation>,
 }
 
 /// The size of a sub-problem and the work that it took.
@@ -76,19 +81,29 @@ pub struct Effort {
 pub enum ProgramError {
     /// It cannot be formulated; the index of the constraint, or `None` for the objective or a component.
     Formulate(Option<usize>, FormulateError),
+    /// The shared components can be packed in too many ways, and a rule is of a kind that generated patterns cannot take.
+    TooManyPatterns,
     /// The engine failed.
     Engine(EngineError),
 }
 
 /// Solves a sub-problem.
 pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
-    let begin = std::time::Instant::now();
     if let ([Part::Dedicated(c)], true, true) =
         (&cluster.parts[..], cluster.structure.is_empty(), cluster.quotas.is_empty())
         && ground.snapshot.application[*c].fleet == cardinal_models::document::Fleet::Uniform
     {
         return best_row(ground, cluster, *c).map_err(|e| ProgramError::Formulate(None, e));
     }
+    if cluster.parts.contains(&Part::Pool) && ground.patterns.is_none() {
+        return crate::packing::solve(ground, cluster, method);
+    }
+    solve_listed(ground, cluster, method)
+}
+
+/// Solves a sub-problem over the patterns that are listed.
+pub(crate) fn solve_listed(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
+    let begin = std::time::Instant::now();
     let Ground { snapshot, bound, space, patterns } = ground;
     let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, method.margin)
         .map_err(|(index, e)| ProgramError::Formulate(index, e))?;
@@ -106,8 +121,10 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
             status: RunStatus::Infeasible,
             placement: None,
             bound: f64::NEG_INFINITY,
+            value: f64::NAN,
             formulate_s,
             effort,
+            generation: None,
         });
     }
     let mut answer = Stages::new(&mut formulation, value).run(method).map_err(ProgramError::Engine)?;
@@ -147,7 +164,9 @@ fn best_row(
     let formulate_s = begin.elapsed().as_secs_f64();
     Ok(match chosen {
         None => {
-            Answer { status: RunStatus::Infeasible, placement: None, bound: f64::NEG_INFINITY, formulate_s, effort }
+            let (bound, value) = (f64::NEG_INFINITY, f64::NAN);
+            let status = RunStatus::Infeasible;
+            Answer { status, placement: None, bound, value, formulate_s, effort, generation: None }
         }
         Some((row, _)) => {
             let mut placement = Placement { groups: formulation.uniform_groups(component, choices, *row) };
@@ -156,8 +175,10 @@ fn best_row(
                 status: RunStatus::Optimal,
                 placement: Some(placement),
                 bound: best + constant,
+                value: best + constant,
                 formulate_s,
                 effort,
+                generation: None,
             }
         }
     })
@@ -216,7 +237,9 @@ impl<'f, 'a> Stages<'f, 'a> {
             let least = if scaled.values.is_empty() { first.bound * scaled.unit } else { f64::NEG_INFINITY };
             let bound = -(least + loss.constant);
             let (status, formulate_s) = (first.status, 0.0);
-            return Ok(Answer { status, placement: None, bound, formulate_s, effort: self.effort });
+            let value = f64::NAN;
+            let effort = self.effort;
+            return Ok(Answer { status, placement: None, bound, value, formulate_s, effort, generation: None });
         };
         let lost = scaled.objective.value(&values);
         // The engine's bound, lifted to the next value that the objective can have.
@@ -228,7 +251,9 @@ impl<'f, 'a> Stages<'f, 'a> {
             _ => values,
         };
         let placement = self.formulation.placement(&values);
-        Ok(Answer { status: first.status, placement: Some(placement), bound, formulate_s: 0.0, effort: self.effort })
+        let (status, placement) = (first.status, Some(placement));
+        let (value, formulate_s, effort) = (-value, 0.0, self.effort);
+        Ok(Answer { status, placement, bound, value, formulate_s, effort, generation: None })
     }
 
     /// How far the engine's bound may be off: what its tolerances amount to, when that is a visible part of the value.

@@ -19,6 +19,7 @@ use crate::engine::canary::CanaryError;
 use crate::engine::{EngineError, Limits, Presolve, RunStatus};
 use crate::formulation::FormulateError;
 use crate::objective::{Objective, take_apart};
+use crate::packing::Generation;
 use crate::pattern::{self, Patterns};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
 use crate::space::{Space, explore};
@@ -32,6 +33,18 @@ pub struct Settings {
     pub gap: f64,
     /// Stop when this becomes true.
     pub cancel: Option<Arc<AtomicBool>>,
+    /// How the patterns of shared nodes are found.
+    pub packing: Packing,
+}
+
+/// How the patterns of shared nodes are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// Listed where there are few enough, otherwise generated.
+    #[default]
+    Automatic,
+    /// Always generated: for comparison, listing is faster where it is possible.
+    Generated,
 }
 
 /// How long each step took.
@@ -78,6 +91,8 @@ pub struct Report {
     pub second_attempt: bool,
     /// True when the running deployment is better than what was found in time, and is the answer.
     pub kept_current: bool,
+    /// How the patterns of shared nodes were generated, where they were.
+    pub generation: Option<Generation>,
     /// SLOs that do not depend on the placement and do not hold now, as indices into the constraints.
     pub violated_slos: Vec<usize>,
     /// SLOs that do not depend on the placement and whose metrics have no value.
@@ -149,7 +164,7 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
         ..Report::default()
     };
     describe(snapshot, &space, &mut report);
-    let patterns = list_patterns(snapshot, &space)?;
+    let patterns = list_patterns(snapshot, &space, settings.packing);
     report.patterns = patterns.as_ref().map_or(0, |p| p.list.len());
     report.timing.reduce = begin.elapsed();
     if !bound.broken.is_empty() {
@@ -176,12 +191,13 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
     Ok(outcome)
 }
 
-fn list_patterns(snapshot: &Snapshot, space: &Space) -> Result<Option<Patterns>, SolveError> {
+/// The patterns of the pool; `None` when there is no pool, or when they are to be generated.
+fn list_patterns(snapshot: &Snapshot, space: &Space, packing: Packing) -> Option<Patterns> {
     let has_pool = snapshot.application.components.iter().any(|c| c.hosting == Hosting::Shared);
-    if !has_pool {
-        return Ok(None);
+    if !has_pool || packing == Packing::Generated {
+        return None;
     }
-    pattern::list(snapshot, space).map(Some).map_err(|_| SolveError::TooManyPatterns)
+    pattern::list(snapshot, space).ok()
 }
 
 /// Fills in what the components could choose from.
@@ -251,6 +267,7 @@ impl Search<'_> {
                     let constraint = constraint.filter(|i| *i != usize::MAX);
                     return Err(SolveError::Unsupported { constraint, error });
                 }
+                Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),
                 Err(ProgramError::Engine(error)) => {
                     last_refusal = Some(SolveError::Engine(error));
                     continue;
@@ -285,6 +302,10 @@ impl Search<'_> {
             report.timing.formulate += formulate;
             report.timing.solve += begin.elapsed().saturating_sub(formulate);
             merge_effort(&mut report.effort, &answer);
+            if let Some(generation) = answer.generation {
+                report.patterns = generation.generated;
+                report.generation = Some(generation);
+            }
             together.bound += answer.bound;
             match (answer.status, answer.placement) {
                 (RunStatus::Infeasible, _) => {

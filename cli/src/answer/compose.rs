@@ -247,6 +247,7 @@ fn proof(application: &Application, outcome: &Outcome) -> ProofAnswer {
         columns: report.effort.columns,
         rows: report.effort.rows,
         nodes: report.effort.nodes,
+        undefined: report.effort.undefined as u64,
         reductions: reductions.collect(),
     }
 }

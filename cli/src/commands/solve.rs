@@ -54,7 +54,12 @@ pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: I
         // An explanation that was asked for takes as long again as the solve may.
         interrupt::guard(if matches!(why, Why::Fully(_)) { limit * 2 } else { limit });
     }
-    let settings = Settings { time_limit: inputs.time_limit.0, gap: inputs.gap, cancel: Some(cancel.clone()) };
+    let settings = Settings {
+        time_limit: inputs.time_limit.0,
+        gap: inputs.gap,
+        cancel: Some(cancel.clone()),
+        ..Settings::default()
+    };
     let begin = Instant::now();
     let progress = Progress::start(settings.time_limit);
     let solved = solve(&snapshot, &settings);
@@ -135,12 +140,6 @@ fn explain(
 pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
     let report = &outcome.report;
     let mut found = Vec::new();
-    if report.effort.undefined > 0 {
-        let message = format!("{} choices were left out because a formula has no value there", report.effort.undefined);
-        found.push(Finding::warning(message).help(
-            "such as a division by zero, or a queue that cannot keep up; `if(condition, then, otherwise)` keeps them",
-        ));
-    }
     if report.effort.ties_open {
         found.push(Finding::warning(
             "placements of equal utility were not searched to the end: one that is cheaper or changes less may exist",

@@ -50,8 +50,12 @@ pub fn run(arguments: &WhatIf, started: Instant) -> Result<Exit, Failure> {
     if let Some(limit) = arguments.total_time.0 {
         interrupt::guard(limit);
     }
-    let settings =
-        Settings { time_limit: arguments.inputs.time_limit.0, gap: arguments.inputs.gap, cancel: Some(cancel.clone()) };
+    let settings = Settings {
+        time_limit: arguments.inputs.time_limit.0,
+        gap: arguments.inputs.gap,
+        cancel: Some(cancel.clone()),
+        ..Settings::default()
+    };
     let deadline = arguments.total_time.0.map(|limit| started + limit);
     let crew = Crew { jobs: Crew::size(arguments.jobs), settings, deadline, cancel };
     if axes.is_empty() {

@@ -140,7 +140,8 @@ pub fn sweep(answer: &SweepAnswer, axes: &[Axis], names: &Names) -> String {
     }
     break_points(&mut out, answer, axes);
     let rate = answer.solves as f64 / answer.seconds.max(1e-9);
-    let text = format!("{} in {:.1} s, {rate:.0} a second", count(answer.solves, "solve"), answer.seconds);
+    let solves = count(answer.solves, "solve");
+    let text = format!("{solves} in {:.1} s, {rate:.0} a second on {}", answer.seconds, count(answer.jobs, "thread"));
     line(&mut out, &format!("\n{}", paint(DIM, &text)));
     if !answer.complete {
         line(&mut out, &paint(YELLOW, "stopped before everything was known"));
@@ -158,7 +159,11 @@ fn break_points(out: &mut String, answer: &SweepAnswer, axes: &[Axis]) {
             (Some(axis), Some(value)) => format!(" at {} {}", clean(&axis.label()), axis.show(value)),
             _ => String::new(),
         };
-        let word = if found.exact { "from" } else { "somewhere before" };
+        let word = match (found.exact, found.from) {
+            (true, true) => "from",
+            (true, false) => "above",
+            (false, _) => "somewhere before",
+        };
         line(out, &format!("  {word} {}{of}: {}", paint(BOLD, &found.shown), clean(&found.text)));
     }
     if answer.breaks.len() > BREAKS_SHOWN {

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use highs_sys as sys;
 
+use super::linear::{Column, LinearRun};
 use super::{EngineError, Limits, Milp, Presolve, Run, RunStatus};
 
 /// Models with at most this many columns run without the heuristics that cost more than they bring there.
@@ -205,4 +206,94 @@ fn read_answer(engine: &Engine, milp: &Milp) -> Result<Run, EngineError> {
     // SAFETY: `nodes` outlives the call.
     unsafe { sys::Highs_getInt64InfoValue(engine.0, c"mip_node_count".as_ptr(), &mut nodes) };
     Ok(Run { status, values, bound, nodes: u64::try_from(nodes).unwrap_or(0) })
+}
+
+/// A linear program that stays in the engine between solves.
+pub(super) struct Session(Engine);
+
+impl Session {
+    /// The linear relaxation of a model.
+    pub(super) fn new(milp: &Milp) -> Result<Self, EngineError> {
+        let mut engine = Engine::new();
+        engine.set_bool(c"output_flag", false)?;
+        engine.set_int(c"threads", 1)?;
+        engine.set_text(c"parallel", c"off")?;
+        engine.set_int(c"random_seed", 1)?;
+        engine.set_text(c"solver", c"simplex")?;
+        engine.set_text(c"presolve", c"off")?;
+        engine.set_double(c"primal_feasibility_tolerance", 1e-9)?;
+        engine.set_double(c"dual_feasibility_tolerance", 1e-9)?;
+        let relaxed = Milp { integer: vec![false; milp.columns()], ..milp.clone() };
+        pass_model(&mut engine, &relaxed)?;
+        Ok(Session(engine))
+    }
+
+    pub(super) fn add_columns(&mut self, columns: &[Column]) -> Result<(), EngineError> {
+        let of = |f: fn(&Column) -> f64| columns.iter().map(f).collect::<Vec<f64>>();
+        let (cost, lower, upper) = (of(|c| c.cost), of(|c| c.lower), of(|c| c.upper));
+        let (mut start, mut index, mut value) = (Vec::new(), Vec::new(), Vec::new());
+        for column in columns {
+            start.push(index.len() as i32);
+            index.extend(column.entries.iter().map(|(row, _)| *row as i32));
+            value.extend(column.entries.iter().map(|(_, x)| *x));
+        }
+        // SAFETY: one cost, bound pair and start for each column, one row and value for each entry; HiGHS copies them.
+        let status = unsafe {
+            sys::Highs_addCols(
+                self.0.0,
+                columns.len() as i32,
+                cost.as_ptr(),
+                lower.as_ptr(),
+                upper.as_ptr(),
+                index.len() as i32,
+                start.as_ptr(),
+                index.as_ptr(),
+                value.as_ptr(),
+            )
+        };
+        check(status, "columns")
+    }
+
+    pub(super) fn bound(&mut self, column: usize, lower: f64, upper: f64) -> Result<(), EngineError> {
+        // SAFETY: the object is alive; HiGHS checks the column number.
+        check(unsafe { sys::Highs_changeColBounds(self.0.0, column as i32, lower, upper) }, "bounds")
+    }
+
+    pub(super) fn charge(&mut self, column: usize, cost: f64) -> Result<(), EngineError> {
+        // SAFETY: as above.
+        check(unsafe { sys::Highs_changeColCost(self.0.0, column as i32, cost) }, "a cost")
+    }
+
+    pub(super) fn solve(&mut self, limits: &Limits, columns: usize, rows: usize) -> Result<LinearRun, EngineError> {
+        // The engine's clock runs on from solve to solve: the deadline is watched by the callback alone.
+        let state = Interrupt { limits };
+        // SAFETY: `state` outlives the run and is taken away after it; the callback only reads it.
+        let status = unsafe {
+            sys::Highs_setCallback(self.0.0, Some(interrupt), &state as *const Interrupt<'_> as *mut c_void);
+            sys::Highs_startCallback(self.0.0, sys::kHighsCallbackSimplexInterrupt);
+            let status = sys::Highs_run(self.0.0);
+            sys::Highs_stopCallback(self.0.0, sys::kHighsCallbackSimplexInterrupt);
+            sys::Highs_setCallback(self.0.0, None, ptr::null_mut());
+            status
+        };
+        if status == sys::STATUS_ERROR {
+            return Err(EngineError::Refused("while running"));
+        }
+        // SAFETY: the object is alive.
+        let status = match unsafe { sys::Highs_getModelStatus(self.0.0) } {
+            sys::MODEL_STATUS_OPTIMAL | sys::MODEL_STATUS_MODEL_EMPTY => RunStatus::Optimal,
+            sys::MODEL_STATUS_INFEASIBLE | sys::MODEL_STATUS_UNBOUNDED_OR_INFEASIBLE => RunStatus::Infeasible,
+            sys::MODEL_STATUS_REACHED_TIME_LIMIT
+            | sys::MODEL_STATUS_REACHED_ITERATION_LIMIT
+            | sys::MODEL_STATUS_REACHED_INTERRUPT => RunStatus::Limit,
+            other => return Err(EngineError::Failed(other)),
+        };
+        let (mut values, mut duals) = (vec![0.0; columns], vec![0.0; rows]);
+        // SAFETY: one slot per column and per row; null for what is not wanted is allowed by the C interface.
+        unsafe {
+            sys::Highs_getSolution(self.0.0, values.as_mut_ptr(), ptr::null_mut(), ptr::null_mut(), duals.as_mut_ptr())
+        };
+        let objective = self.0.double_info(c"objective_function_value").unwrap_or(f64::NAN);
+        Ok(LinearRun { status, objective, values, duals })
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod canary;
 mod highs;
+pub mod linear;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

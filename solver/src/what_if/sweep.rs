@@ -15,8 +15,9 @@ use crate::selector::Misread;
 pub const POINTS_MAX: usize = 1_000_000;
 /// The most break points that are looked for.
 pub const BREAKS_MAX: usize = 500;
-/// A break point is known when it lies between values that differ by less than this, relative to the larger.
-const EXACT: f64 = 1e-9;
+/// A break point is sought between values until they differ by less than this, relative to the larger. It is well above
+/// the tolerance of comparisons, so that a limit that stands in the model as a short number is found as that.
+const EXACT: f64 = 1e-7;
 
 /// A question that a sweep wants answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,8 @@ enum Place {
     Grid(usize),
     /// Inside a bracket.
     Bracket(usize),
+    /// The shortest number in a narrow bracket.
+    Edge(usize),
 }
 
 /// Two values of the first axis with different decisions, and perhaps others in between.
@@ -49,8 +52,10 @@ struct Bracket {
 pub struct Break {
     /// The index of the value of the second axis, 0 without one.
     pub line: usize,
-    /// The first value with the new decision: the shortest number between the two that were solved.
+    /// Where: the shortest number between two neighbours that were solved.
     pub at: f64,
+    /// True when the new decision holds at that value, false when only beyond it.
+    pub is_from: bool,
     /// The decision before.
     pub before: Choice,
     /// The decision from there on.
@@ -67,6 +72,7 @@ pub struct Sweep {
     open: VecDeque<usize>,
     brackets: Vec<Bracket>,
     to_halve: VecDeque<usize>,
+    edges: VecDeque<usize>,
     breaks: Vec<Break>,
     running: usize,
     tasks: usize,
@@ -98,6 +104,7 @@ impl Sweep {
             open,
             brackets: Vec::new(),
             to_halve: VecDeque::new(),
+            edges: VecDeque::new(),
             breaks: Vec::new(),
             running: 0,
             tasks: 0,
@@ -116,11 +123,17 @@ impl Sweep {
         let (values, place) = if let Some(index) = self.open.pop_front() {
             (self.values(index), Place::Grid(index))
         } else {
-            let bracket = self.to_halve.pop_front()?;
-            let Bracket { line, low, high } = &self.brackets[bracket];
-            let mut values = vec![self.middle(low.0, high.0)];
-            values.extend(self.axes.get(1).map(|axis| axis.values[*line]));
-            (values, Place::Bracket(bracket))
+            let (place, value, line) = if let Some(bracket) = self.edges.pop_front() {
+                let Bracket { line, low, high } = &self.brackets[bracket];
+                (Place::Edge(bracket), shortest(low.0, high.0), *line)
+            } else {
+                let bracket = self.to_halve.pop_front()?;
+                let Bracket { line, low, high } = &self.brackets[bracket];
+                (Place::Bracket(bracket), self.middle(low.0, high.0), *line)
+            };
+            let mut values = vec![value];
+            values.extend(self.axes.get(1).map(|axis| axis.values[line]));
+            (values, place)
         };
         self.running += 1;
         self.tasks += 1;
@@ -138,13 +151,20 @@ impl Sweep {
                     self.bracket_all();
                 }
             }
+            Place::Edge(index) => {
+                let Bracket { line, low, high } = self.brackets[index].clone();
+                // What is neither of the two is nothing but the tolerance of comparisons.
+                let is_from = !choice.is_same_decision(&low.1);
+                let after = high.1;
+                self.breaks.push(Break { line, at: task.values[0], is_from, before: low.1, after, is_exact: true });
+            }
             Place::Bracket(index) => {
                 let value = task.values[0];
                 let Bracket { line, low, high } = self.brackets[index].clone();
                 let (below, above) = (choice.is_same_decision(&low.1), choice.is_same_decision(&high.1));
                 if !choice.is_settled() {
                     // Nothing is known here: the break point stays where it was narrowed down to.
-                    self.close(line, &low, &high, Certainty::Open);
+                    self.give_up(line, low, high);
                     return;
                 }
                 if below {
@@ -167,12 +187,12 @@ impl Sweep {
 
     /// True when nothing is left to be asked and no answer is awaited.
     pub fn is_done(&self) -> bool {
-        self.running == 0 && self.open.is_empty() && self.to_halve.is_empty()
+        self.running == 0 && self.open.is_empty() && self.to_halve.is_empty() && self.edges.is_empty()
     }
 
     /// How many questions were asked, and how many there are at least.
     pub fn progress(&self) -> (usize, usize) {
-        (self.tasks - self.running, self.tasks + self.open.len() + self.to_halve.len())
+        (self.tasks - self.running, self.tasks + self.open.len() + self.to_halve.len() + self.edges.len())
     }
 
     /// The values of the axes at a point of the grid.
@@ -193,9 +213,9 @@ impl Sweep {
     pub fn breaks(&mut self) -> Vec<Break> {
         self.bracket_all();
         // What could not be narrowed down any more is still said.
-        while let Some(index) = self.to_halve.pop_front() {
+        while let Some(index) = self.to_halve.pop_front().or_else(|| self.edges.pop_front()) {
             let Bracket { line, low, high } = self.brackets[index].clone();
-            self.close(line, &low, &high, Certainty::Open);
+            self.give_up(line, low, high);
         }
         let mut breaks = self.breaks.clone();
         breaks.sort_by(|a, b| a.line.cmp(&b.line).then_with(|| a.at.total_cmp(&b.at)));
@@ -235,31 +255,28 @@ impl Sweep {
         } else {
             high - low <= EXACT * low.abs().max(high.abs()) || self.middle(low, high) <= low
         };
-        if is_narrow {
-            let Bracket { line, low, high } = &bracket;
-            self.close(*line, &low.clone(), &high.clone(), Certainty::Narrow);
-        } else {
-            self.to_halve.push_back(index);
-        }
+        let Bracket { line, low, high } = bracket.clone();
         self.brackets[index] = bracket;
+        if !is_narrow {
+            self.to_halve.push_back(index);
+        } else if self.axes[0].is_whole() || shortest(low.0, high.0) == high.0 {
+            let at = high.0;
+            self.breaks.push(Break { line, at, is_from: true, before: low.1, after: high.1, is_exact: true });
+        } else {
+            self.edges.push_back(index);
+        }
     }
 
-    fn close(&mut self, line: usize, low: &(f64, Choice), high: &(f64, Choice), certainty: Certainty) {
-        let is_exact = certainty == Certainty::Narrow;
-        let at = if is_exact && !self.axes[0].is_whole() { shortest(low.0, high.0) } else { high.0 };
-        self.breaks.push(Break { line, at, before: low.1.clone(), after: high.1.clone(), is_exact });
+    /// The break point lies somewhere in between.
+    fn give_up(&mut self, line: usize, low: (f64, Choice), high: (f64, Choice)) {
+        let at = high.0;
+        self.breaks.push(Break { line, at, is_from: true, before: low.1, after: high.1, is_exact: false });
     }
 
     fn middle(&self, low: f64, high: f64) -> f64 {
         let middle = if self.axes[0].is_log { (low * high).sqrt() } else { low + (high - low) / 2.0 };
         if self.axes[0].is_whole() { middle.floor() } else { middle }
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Certainty {
-    Narrow,
-    Open,
 }
 
 /// The indices below `n`, so that each further one lies in a gap as wide as any: the ends, the middle, the quarters ...
@@ -344,8 +361,19 @@ mod tests {
             assert!(sweep.is_done());
             let breaks = sweep.breaks();
             assert_eq!(breaks.iter().map(|b| b.at).collect::<Vec<_>>(), steps, "{text}");
-            assert!(breaks.iter().all(|b| b.is_exact));
+            assert!(breaks.iter().all(|b| b.is_exact && b.is_from));
         }
+    }
+
+    #[test]
+    fn a_decision_may_change_beyond_a_value() {
+        let mut sweep = Sweep::new(vec![Axis::read("x=0..100:6").expect("it is an axis")]).expect("it is a sweep");
+        while let Some(task) = sweep.ask() {
+            let choice = decision(u64::from(task.values[0] > 30.0 + 1e-8));
+            sweep.record(&task, choice);
+        }
+        let breaks = sweep.breaks();
+        assert_eq!(breaks.iter().map(|b| (b.at, b.is_from)).collect::<Vec<_>>(), [(30.0, false)]);
     }
 
     #[test]
