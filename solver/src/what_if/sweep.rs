@@ -259,10 +259,14 @@ impl Sweep {
         self.brackets[index] = bracket;
         if !is_narrow {
             self.to_halve.push_back(index);
-        } else if self.axes[0].is_whole() || shortest(low.0, high.0) == high.0 {
-            let at = high.0;
-            self.breaks.push(Break { line, at, is_from: true, before: low.1, after: high.1, is_exact: true });
+            return;
+        }
+        let at = if self.axes[0].is_whole() { high.0 } else { shortest(low.0, high.0) };
+        if at == low.0 || at == high.0 {
+            let is_from = at == high.0;
+            self.breaks.push(Break { line, at, is_from, before: low.1, after: high.1, is_exact: true });
         } else {
+            // What is decided at the number that people would write has to be asked.
             self.edges.push_back(index);
         }
     }
@@ -300,9 +304,9 @@ fn coarse_first(n: usize) -> Vec<usize> {
     order
 }
 
-/// The number with the fewest digits in `(low, high]`.
+/// The number with the fewest digits in `[low, high]`.
 fn shortest(low: f64, high: f64) -> f64 {
-    let fits = |x: f64| x > low && x <= high;
+    let fits = |x: f64| x >= low && x <= high;
     (0..17)
         .find_map(|digits| {
             let scale = 10f64.powi(digits - high.abs().max(low.abs()).log10().ceil() as i32);
@@ -324,9 +328,9 @@ mod tests {
         assert_eq!(shortest(4309.99999, 4310.00002), 4310.0);
         assert_eq!(shortest(11.999_9, 12.000_1), 12.0);
         assert_eq!(shortest(0.123_449, 0.123_451), 0.12345);
-        assert_eq!(shortest(-0.5, 0.5), 0.0);
+        assert_eq!(shortest(-0.5, 0.4), 0.0);
         assert_eq!(shortest(99.9, 1000.0), 1000.0);
-        assert_eq!(shortest(1.0, 1.0 + f64::EPSILON), 1.0 + f64::EPSILON);
+        assert_eq!(shortest(4.0, 4.0000004), 4.0);
     }
 
     #[test]
