@@ -41,7 +41,7 @@ pub enum Command {
     /// Say why the best placement is what it is: term by term, rule by rule, offer by offer
     Explain(Explain),
     /// Ask what would be if metrics, prices, offers or rules were different: compare scenarios, sweep ranges
-    WhatIf(WhatIf),
+    WhatIf(Box<WhatIf>),
     /// Report every mistake of a model, with its place and the mend
     Check(Check),
     /// Write a model of any known format as native YAML
@@ -147,7 +147,7 @@ pub struct Question {
 /// What is asked of the solver.
 #[derive(Debug, Args)]
 pub struct Inputs {
-    /// The model: native YAML or JSON, CAMEL XMI, SAGE JSON; `-` for standard input
+    /// The model: native YAML or JSON, CAMEL or CP XMI, SAGE JSON, tables of choices in JSON; `-` for standard input
     pub model: PathBuf,
     /// Take the model for this format instead of recognising it
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
@@ -159,6 +159,12 @@ pub struct Inputs {
     /// The value of a metric, in the metric's unit or with one: `requests=260`, `rt=120ms`; may be repeated
     #[arg(long = "metric", value_name = "NAME=VALUE")]
     pub metrics: Vec<String>,
+    /// What is best, instead of the utility of the model: the larger the better; such as `web.cores / total_cost`
+    #[arg(long, value_name = "FORMULA", conflicts_with = "minimize", allow_hyphen_values = true)]
+    pub maximize: Option<String>,
+    /// What is best, instead of the utility of the model: the smaller the better
+    #[arg(long, value_name = "FORMULA", allow_hyphen_values = true)]
+    pub minimize: Option<String>,
     /// What runs now: a deployment file, or the JSON or YAML answer of an earlier solve
     #[arg(long, value_name = "DEPLOYMENT")]
     pub current: Option<PathBuf>,

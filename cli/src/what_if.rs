@@ -147,7 +147,9 @@ pub struct BreakAnswer {
 pub fn choice(application: &Application, choice: &Choice) -> ChoiceAnswer {
     let components = application.components.iter().zip(&choice.components).map(|(component, chosen)| {
         let offers = chosen.offers.iter().map(|(id, n)| (id.to_string(), *n)).collect();
-        (component.name.to_string(), ComponentAnswer { cardinality: chosen.cardinality, offers })
+        let attributes = chosen.attributes.iter().map(|(name, value)| (name.clone(), value.0)).collect();
+        let answer = ComponentAnswer { cardinality: chosen.cardinality, offers, configuration: None, attributes };
+        (component.name.to_string(), answer)
     });
     ChoiceAnswer {
         status: choice.status.map_or("failed", |status| status.as_str()),
@@ -199,7 +201,8 @@ impl Names {
     /// What a component gets: `2 x t3.medium + 1 x c5.large`.
     pub fn fleet(&self, component: &ComponentAnswer) -> String {
         if component.offers.is_empty() {
-            return component.cardinality.to_string();
+            let attributes = component.attributes.iter().map(|(name, value)| format!(", {name} {value}"));
+            return component.cardinality.to_string() + &attributes.collect::<String>();
         }
         let parts = component.offers.iter().map(|(id, n)| format!("{n} x {}", self.name(id)));
         parts.collect::<Vec<_>>().join(" + ")

@@ -2,8 +2,12 @@
 //! change, terms add up, and an alternative that is forced is really there.
 #![allow(clippy::unwrap_used)]
 
-use cardinal_models::application::{ComponentId, Direction};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cardinal_models::application::{Application, ComponentId, Direction, Objective};
 use cardinal_models::evaluate::Evaluator;
+use cardinal_models::formula::expr::{Expr, ExprKind, Type};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
 use cardinal_models::span::Span;

@@ -127,7 +127,8 @@ fn keep_offers(snapshot: &mut Snapshot, offers: &Selector, keep: impl Fn(bool) -
     let before = snapshot.catalog.clone();
     let mut catalog = Catalog::new(&before.currency, &before.date, &before.source);
     for (index, offer) in before.iter() {
-        if keep(chosen.binary_search(&index).is_ok()) {
+        // The configurations of a component are its own, and no offers that could be had or not.
+        if offer.configuration.is_some() || keep(chosen.binary_search(&index).is_ok()) {
             catalog.insert(offer.clone());
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cardinal_models::application::ComponentId;
-use cardinal_models::placement::Placement;
+use cardinal_models::offer::Attribute;
+use cardinal_models::placement::{Placement, SettingValue};
 use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Status;
@@ -38,8 +39,10 @@ pub type Nodes = BTreeMap<(Arc<str>, Vec<(ComponentId, u32)>), u64>;
 pub struct Chosen {
     /// The number of instances.
     pub cardinality: u64,
-    /// Instances by offer.
+    /// Instances by offer, or by configuration.
     pub offers: BTreeMap<Arc<str>, u64>,
+    /// The values of attributes that are chosen freely, by name.
+    pub attributes: BTreeMap<String, SettingValue>,
 }
 
 /// What it takes to get from one deployment to another.
@@ -154,6 +157,13 @@ fn chosen(snapshot: &Snapshot, placement: &Placement) -> Vec<Chosen> {
             component.cardinality += n;
             *component.offers.entry(snapshot.catalog[group.offer].id.clone()).or_default() += n;
         }
+    }
+    for (i, component) in snapshot.application.components.iter().enumerate().filter(|(_, c)| c.is_free()) {
+        let id = ComponentId(i as u32);
+        all[i].cardinality = placement.cardinality(id);
+        let mine = placement.settings.iter().filter(|s| s.component == id && s.attribute != Attribute::Cardinality);
+        all[i].attributes = mine.map(|s| (s.attribute.name().to_owned(), s.value)).collect();
+        debug_assert!(all[i].attributes.len() <= component.attributes().len());
     }
     all
 }
