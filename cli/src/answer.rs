@@ -51,7 +51,7 @@ pub struct Answer {
 }
 
 /// What a component gets.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ComponentAnswer {
     /// The number of instances.
     pub cardinality: u64,
@@ -242,6 +242,8 @@ pub struct ProofAnswer {
     pub rows: usize,
     /// Nodes of the search trees.
     pub nodes: u64,
+    /// Choices that were passed over because a formula has no value there.
+    pub undefined: u64,
     /// What each component could choose from.
     pub reductions: IndexMap<String, ReductionAnswer>,
 }

@@ -14,6 +14,7 @@ Examples:
   cardinal solve model.yaml --metric requests=260 --metric rt=120ms --current running.json
   cardinal solve model.xmi --catalog prices.csv --time-limit 1min --gap 1% --output json
   cardinal explain model.yaml --why-not 'web on c5.xlarge x 3'
+  cardinal what-if model.yaml --set requests=2x --without region=eu-west-1
   cardinal check *.yaml
   cardinal catalog show --region DE --cores '>= 4' --sort price
 
@@ -39,6 +40,8 @@ pub enum Command {
     Solve(Solve),
     /// Say why the best placement is what it is: term by term, rule by rule, offer by offer
     Explain(Explain),
+    /// Ask what would be if metrics, prices, offers or rules were different: compare scenarios, sweep ranges
+    WhatIf(Box<WhatIf>),
     /// Report every mistake of a model, with its place and the mend
     Check(Check),
     /// Write a model of any known format as native YAML
@@ -130,9 +133,20 @@ pub struct Explain {
     pub why_not: Vec<String>,
 }
 
-/// What is asked of the solver.
+/// What is asked of the solver, and in which form it answers.
 #[derive(Debug, Args)]
 pub struct Question {
+    /// What is asked.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: AnswerForm,
+}
+
+/// What is asked of the solver.
+#[derive(Debug, Args)]
+pub struct Inputs {
     /// The model: native YAML or JSON, CAMEL or CP XMI, SAGE JSON, tables of choices in JSON; `-` for standard input
     pub model: PathBuf,
     /// Take the model for this format instead of recognising it
@@ -160,9 +174,87 @@ pub struct Question {
     /// Stop when the answer is proven to be this close to the best: `0.01` or `1%`
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = gap)]
     pub gap: f64,
+}
+
+const WHAT_IF_EXAMPLES: &str = "\
+Examples:
+  cardinal what-if examples/webshop.yaml --set arrival_rate=2x --price 'aws/*=+20%'
+  cardinal what-if examples/webshop.yaml --without region=eu-west-1 --current running.json
+  cardinal what-if examples/webshop.yaml --scenarios examples/webshop.scenarios.yaml
+  cardinal what-if examples/webshop.yaml --sweep arrival_rate=100..2000:log:50 --plot rate.svg
+  cardinal what-if examples/webshop.yaml --sweep arrival_rate=100..2000:20 --sweep 'price:gcp/*=-20%..+60%:9' --output csv
+
+A CHANGE of a number is a value (`500`, `8 GB`), a factor (`2x`), a share (`+20%`, `-5%`) or what is added (`+=50`).
+OFFERS are an id, a machine type, a provider or a place, or FIELD=PATTERN with provider, region, country, type, purchase,
+cloud, architecture or id; `*` stands for any characters, and parts joined by commas must all hold.
+
+Exit status: 0 everything was settled; 1 internal failure; 2 bad usage or invalid input; 3 no scenario has a placement;
+4 a limit was reached or Ctrl-C pressed (what is known by then is printed).";
+
+/// Ask what would be if something were different.
+#[derive(Debug, Args)]
+#[command(after_help = WHAT_IF_EXAMPLES)]
+pub struct WhatIf {
+    /// What is asked.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Change the value of a metric or of a constant, such as a weight; may be repeated, like all changes
+    #[arg(long, value_name = "NAME=CHANGE")]
+    pub set: Vec<String>,
+    /// Change the prices of offers: `aws/*=+20%`, `provider=gcp,purchase=spot=2x`
+    #[arg(long, value_name = "OFFERS=CHANGE")]
+    pub price: Vec<String>,
+    /// Do without these offers; what runs on them has vanished
+    #[arg(long, value_name = "OFFERS")]
+    pub without: Vec<String>,
+    /// Use only these offers; repeated, any of them
+    #[arg(long, value_name = "OFFERS")]
+    pub only: Vec<String>,
+    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several)
+    #[arg(long, value_name = "NAME=CHANGE")]
+    pub limit: Vec<String>,
+    /// Change how many instances a component may have: `web=2..10`
+    #[arg(long, value_name = "COMPONENT=RANGE")]
+    pub cardinality: Vec<String>,
+    /// Leave out a constraint, an SLO, a structural rule or a quota
+    #[arg(long, value_name = "NAME")]
+    pub drop: Vec<String>,
+    /// Compare the scenarios of a file, each with the model as it is
+    #[arg(long, value_name = "FILE")]
+    pub scenarios: Vec<PathBuf>,
+    /// Sweep a metric, a constant, `price:OFFERS`, `limit:NAME` or `cardinality:COMPONENT` over a range, after the other
+    /// changes; `:log` for equal factors, `:STEPS` for how many points; twice for a grid
+    #[arg(long, value_name = "WHAT=LOW..HIGH[:log][:STEPS]", conflicts_with = "scenarios")]
+    pub sweep: Vec<String>,
+    /// Draw the sweep into this file, SVG or PNG by its ending
+    #[arg(long, value_name = "FILE", requires = "sweep")]
+    pub plot: Option<PathBuf>,
+    /// Do not look for the exact values at which the decision changes
+    #[arg(long, requires = "sweep")]
+    pub no_breaks: bool,
+    /// How many solves run at a time [default: as many as there are processors]
+    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// The longest time for everything, such as `1min`; `none` for no limit
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_limit)]
+    pub total_time: TimeLimit,
     /// How to write the answer
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
-    pub output: AnswerForm,
+    pub output: TableForm,
+}
+
+/// The form of an answer that is a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TableForm {
+    /// For people.
+    #[default]
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
+    /// The same as JSON, in YAML.
+    Yaml,
 }
 
 /// The form of an answer.
@@ -221,11 +313,14 @@ pub struct Convert {
 
 /// Print the JSON Schema of a file.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cardinal schema > cardinal.schema.json")]
+#[command(after_help = "Examples:\n  cardinal schema > cardinal.schema.json\n  cardinal schema scenario")]
 pub struct Schema {
-    /// Of which file
-    #[arg(long, value_enum, default_value_t)]
-    pub of: SchemaOf,
+    /// Of which file [default: model]
+    #[arg(value_enum, value_name = "FILE")]
+    pub file: Option<SchemaOf>,
+    /// The same
+    #[arg(long, value_enum, hide = true, conflicts_with = "file")]
+    pub of: Option<SchemaOf>,
 }
 
 /// Files that have a schema.
@@ -236,6 +331,8 @@ pub enum SchemaOf {
     Model,
     /// The running deployment, for `--current`.
     Deployment,
+    /// Scenarios, for `what-if --scenarios`.
+    Scenario,
 }
 
 /// Show, import and convert catalogs of offers.

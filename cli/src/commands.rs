@@ -8,3 +8,4 @@ pub mod explain;
 pub mod man;
 pub mod schema;
 pub mod solve;
+pub mod what_if;

@@ -11,8 +11,11 @@ mod failure;
 mod input;
 mod interrupt;
 mod output;
+mod plot;
 mod progress;
 mod render;
+mod what_if;
+mod workers;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -44,6 +47,7 @@ fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Solve(solve) => commands::solve::run(&solve, started),
         Command::Explain(explain) => commands::explain::run(&explain, started),
+        Command::WhatIf(what_if) => commands::what_if::run(&what_if, started),
         Command::Check(check) => commands::check::run(&check),
         Command::Convert(convert) => commands::convert::run(&convert),
         Command::Schema(schema) => commands::schema::run(&schema),

@@ -30,7 +30,14 @@ fn settle(written: std::io::Result<()>) -> Result<(), Failure> {
 pub fn write(path: Option<&Path>, text: &str) -> Result<(), Failure> {
     match path {
         Some(path) if path != Path::new("-") => std::fs::write(path, text).map_err(|error| {
-            Finding::error(format!("cannot write `{}`: {}", path.display(), crate::input::files::cause(&error))).into()
+            let message = format!("cannot write `{}`: {}", path.display(), crate::input::files::cause(&error));
+            match error.kind() {
+                // A name that leads nowhere is the user's to mend; a full disk is not.
+                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory => {
+                    Finding::error(message).into()
+                }
+                _ => Failure::internal(message),
+            }
         }),
         _ => print_raw(text.as_bytes()),
     }

@@ -7,5 +7,6 @@ pub mod numbers;
 pub mod offers;
 pub mod style;
 pub mod table;
+pub mod what_if;
 pub mod why;
 pub mod why_not;

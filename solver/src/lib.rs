@@ -24,6 +24,7 @@ pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;
+pub mod what_if;
 pub mod wide;
 
 pub use solve::{Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};

@@ -53,11 +53,12 @@ const FIELDS: [(&str, Field); 13] = [
     ("offer", Field::Id),
 ];
 
-/// A set of offers: those that satisfy every part. `*` stands for any characters.
+/// A set of offers: those that satisfy every part of any of the alternatives. `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selector {
     text: String,
     parts: Vec<(Field, String)>,
+    or: Vec<Selector>,
 }
 
 impl Selector {
@@ -86,7 +87,15 @@ impl Selector {
             }
             parts.push((*field, pattern.to_owned()));
         }
-        Ok(Selector { text: text.trim().to_owned(), parts })
+        Ok(Selector { text: text.trim().to_owned(), parts, or: Vec::new() })
+    }
+
+    /// The offers that any of these texts means.
+    pub fn any(texts: &[String]) -> Result<Selector, Misread> {
+        let mut all = texts.iter().map(|text| Selector::read(text)).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let help = "write an id, a machine type, or `FIELD=PATTERN`";
+        let first = all.next().ok_or_else(|| Misread::new("no offers are meant", help))?;
+        Ok(Selector { text: texts.join(" or "), or: all.collect(), ..first })
     }
 
     /// As it was written.
@@ -96,6 +105,9 @@ impl Selector {
 
     /// True when the offer is meant.
     pub fn admits(&self, offer: &Offer) -> bool {
+        if self.or.iter().any(|other| other.admits(offer)) {
+            return true;
+        }
         self.parts.iter().all(|(field, pattern)| match field {
             Field::Id => matches_pattern(pattern, &offer.id),
             Field::Provider => matches_pattern(pattern, &offer.provider),
@@ -118,6 +130,7 @@ impl Selector {
         // An id means that offer, though others may contain its text.
         if let [(Field::Any | Field::Id, id)] = self.parts.as_slice()
             && let Some(offer) = catalog.find(id)
+            && self.or.is_empty()
         {
             return Ok(vec![offer]);
         }

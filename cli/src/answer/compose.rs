@@ -266,6 +266,7 @@ fn proof(application: &Application, outcome: &Outcome) -> ProofAnswer {
         columns: report.effort.columns,
         rows: report.effort.rows,
         nodes: report.effort.nodes,
+        undefined: report.effort.undefined,
         reductions: reductions.collect(),
     }
 }

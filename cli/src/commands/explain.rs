@@ -11,7 +11,7 @@ use crate::input::question;
 
 /// Explains a model and prints the answer.
 pub fn run(arguments: &Explain, started: Instant) -> Result<Exit, Failure> {
-    let asked = question::load(&arguments.question)?;
+    let asked = question::load(&arguments.question.inputs)?;
     let (mut alternatives, mut errors) = (Vec::new(), Vec::new());
     for text in &arguments.why_not {
         match read_wishes(&asked.snapshot.application, &asked.snapshot.catalog, text) {

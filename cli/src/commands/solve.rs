@@ -38,7 +38,7 @@ pub enum Why {
 
 /// Solves a model and prints the answer.
 pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
-    let asked = question::load(&arguments.question)?;
+    let asked = question::load(&arguments.question.inputs)?;
     answer(&arguments.question, asked, if arguments.no_explain { Why::Nothing } else { Why::Briefly }, started)
 }
 
@@ -49,13 +49,14 @@ pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: I
     let load = started.elapsed();
 
     let cancel = interrupt::watch();
-    if let Some(limit) = arguments.time_limit.0 {
+    let inputs = &arguments.inputs;
+    if let Some(limit) = inputs.time_limit.0 {
         // An explanation that was asked for takes as long again as the solve may.
         interrupt::guard(if matches!(why, Why::Fully(_)) { limit * 2 } else { limit });
     }
     let settings = Settings {
-        time_limit: arguments.time_limit.0,
-        gap: arguments.gap,
+        time_limit: inputs.time_limit.0,
+        gap: inputs.gap,
         cancel: Some(cancel.clone()),
         ..Settings::default()
     };
@@ -139,12 +140,6 @@ fn explain(
 pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
     let report = &outcome.report;
     let mut found = Vec::new();
-    if report.effort.undefined > 0 {
-        let message = format!("{} choices were left out because a formula has no value there", report.effort.undefined);
-        found.push(Finding::warning(message).help(
-            "such as a division by zero, or a queue that cannot keep up; `if(condition, then, otherwise)` keeps them",
-        ));
-    }
     if report.effort.ties_open {
         found.push(Finding::warning(
             "placements of equal utility were not searched to the end: one that is cheaper or changes less may exist",

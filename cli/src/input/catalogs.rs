@@ -42,11 +42,29 @@ pub fn load(paths: &[PathBuf], form: Option<CatalogFormat>) -> Result<(Catalog, 
         errors.extend(warnings);
         return Err(Failure::invalid(errors));
     }
+    same_money(paths, &catalogs)?;
     let placeless = |d| Finding { diagnostic: d, source: None };
     let (catalog, doubts) =
         merge(catalogs).map_err(|wrong| Failure::invalid(wrong.0.into_iter().map(placeless).collect()))?;
     warnings.extend(doubts.0.into_iter().map(placeless));
     Ok((catalog, warnings))
+}
+
+/// Refuses catalogs whose prices are in different money. A catalog without offers has no prices.
+fn same_money(paths: &[PathBuf], catalogs: &[Catalog]) -> Result<(), Failure> {
+    let mut priced = paths.iter().zip(catalogs).filter(|(_, catalog)| !catalog.is_empty());
+    let Some((first, one)) = priced.next() else { return Ok(()) };
+    let Some((other, another)) = priced.find(|(_, catalog)| catalog.currency != one.currency) else { return Ok(()) };
+    let money = |c: &Catalog| if c.currency.is_empty() { "an abstract unit".to_owned() } else { c.currency.clone() };
+    let (first, other) = (first.display(), other.display());
+    let message = format!("the prices of `{first}` are in {}, those of `{other}` in {}", money(one), money(another));
+    let (to, from) = if one.currency.is_empty() { (another, &first) } else { (one, &other) };
+    let to = &to.currency;
+    let help = format!(
+        "convert the prices of one: `cardinal catalog convert {from} --currency {to} --rate RATE -o FILE`, RATE being \
+         the {to} for one unit of its money"
+    );
+    Err(Finding::error(message).help(help).into())
 }
 
 /// A file of that name comes first.

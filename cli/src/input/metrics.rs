@@ -1,8 +1,8 @@
 //! Metric values of the command line.
 
-use cardinal_models::application::{Application, Metric};
+use cardinal_models::application::Application;
 use cardinal_models::diagnostic::did_you_mean;
-use cardinal_models::unit::{conversion, parse_named_quantity};
+use cardinal_solver::what_if::metric::metric_value;
 
 use crate::failure::{Failure, Finding};
 
@@ -30,35 +30,9 @@ fn one(application: &Application, text: &str) -> Result<(usize, f64), Finding> {
     let name = name.trim().trim_matches('`');
     let Some(id) = application.metric(name) else { return Err(unknown(application, name)) };
     let metric = &application.metrics[id.index()];
-    let value = quantity(application, metric, value)
-        .map_err(|(message, help)| Finding::error(format!("metric `{name}`: {message}")).help(help))?;
+    let value = metric_value(application, metric, value)
+        .map_err(|misread| Finding::misread(&format!("metric `{name}`"), &misread))?;
     Ok((id.index(), value))
-}
-
-/// The value in the unit of the metric; otherwise what is wrong and the mend.
-fn quantity(application: &Application, metric: &Metric, text: &str) -> Result<f64, (String, String)> {
-    let example = || {
-        let unit = metric.unit.map_or(String::new(), |u| format!(" or `{}=120 {u}`", metric.name));
-        format!("write `{}=120`{unit}", metric.name)
-    };
-    // A rate may be written without its 1, and then without a space: `260/s`.
-    let rate = text.split_once('/').filter(|(number, _)| number.trim().parse::<f64>().is_ok());
-    let rate = rate.map(|(number, per)| format!("{number} 1/{per}"));
-    let quantity = parse_named_quantity(rate.as_deref().unwrap_or(text)).map_err(|message| (message, example()))?;
-    let Some(named) = quantity.unit else { return Ok(quantity.value) };
-    let Some(unit) = metric.unit else {
-        let help = "write the bare number, or declare the `unit` of the metric in the model".to_owned();
-        return Err((format!("`{}` has a unit, the metric has none", text.trim()), help));
-    };
-    if let (Some(given), Some(known)) = (named.currency, &application.currency)
-        && given != known
-    {
-        return Err((format!("`{}` is in {given}, the model in {known}", text.trim()), example()));
-    }
-    match conversion(named.unit, unit) {
-        Some(factor) => Ok(quantity.value * factor),
-        None => Err((format!("`{}` does not fit the unit of the metric, {unit}", text.trim()), example())),
-    }
 }
 
 fn unknown(application: &Application, name: &str) -> Finding {

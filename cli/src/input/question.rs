@@ -8,7 +8,7 @@ use cardinal_models::snapshot::Snapshot;
 
 use super::model::{self, Goal, Model};
 use super::{catalogs, current, metrics};
-use crate::arguments::Question;
+use crate::arguments::Inputs;
 use crate::clock;
 use crate::failure::{Failure, Finding};
 use crate::render;
@@ -27,7 +27,7 @@ pub struct Asked {
 }
 
 /// Reads the model, the catalogs, the metric values and the running deployment. The warnings about the model are shown.
-pub fn load(arguments: &Question) -> Result<Asked, Failure> {
+pub fn load(arguments: &Inputs) -> Result<Asked, Failure> {
     let over = if arguments.catalogs.is_empty() { Over::Domains } else { Over::Offers };
     let model = model::load_over(&arguments.model, arguments.from, over)?;
     let model = match (&arguments.maximize, &arguments.minimize) {

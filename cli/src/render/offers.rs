@@ -5,7 +5,7 @@ use cardinal_models::offer::{LabelValue, Offer, OperatingSystem};
 use serde_json::{Map, Value, json};
 
 use super::diagnostics::clean;
-use super::numbers::{count, price};
+use super::numbers::{count, decimals};
 use super::style::{BOLD, DIM, lines, paint, table as new_table};
 
 /// A list for people, with what is known of the catalog.
@@ -25,6 +25,7 @@ pub fn table(catalog: &Catalog, age_days: Option<i64>, offers: &[&Offer], matchi
     let headers =
         ["Offer", "Machine type", "Region", "Country", ">vCPU", ">Memory", ">GPUs", "Purchase", "Cloud", ">Each/h"];
     let mut shown = new_table(&headers);
+    let decimals = decimals(offers.iter().map(|offer| offer.price.units()));
     for offer in offers {
         shown.add_row(vec![
             clean(&offer.id),
@@ -36,7 +37,7 @@ pub fn table(catalog: &Catalog, age_days: Option<i64>, offers: &[&Offer], matchi
             if offer.gpus == 0 { String::new() } else { offer.gpus.to_string() },
             offer.purchase.as_str().to_owned(),
             offer.cloud.as_str().to_owned(),
-            price(offer.price.units()),
+            format!("{:.decimals$}", offer.price.units()),
         ]);
     }
     out.push('\n');

@@ -25,7 +25,14 @@ pub enum EndedBy {
 pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
     let mut out = String::new();
     headline(&mut out, answer, ended_by);
-    if answer.components.is_empty() {
+    if nodeless(answer) {
+        line(&mut out, "\n  Nothing is deployed: every component has no instances, and no node is needed.");
+        if let Some(current) = &answer.current {
+            comparison(&mut out, answer, current);
+        }
+        why::terms(&mut out, answer);
+        why::binding(&mut out, answer);
+    } else if answer.components.is_empty() {
         out.push('\n');
         conflict::section(&mut out, answer);
     } else {
@@ -46,6 +53,11 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
     out
 }
 
+/// True for an answer in which no component has an instance: there is no table to show.
+fn nodeless(answer: &Answer) -> bool {
+    !answer.components.is_empty() && answer.components.values().all(|c| c.cardinality == 0)
+}
+
 /// Adds one line.
 pub(super) fn line(out: &mut String, text: &str) {
     // Writing to a text cannot fail.
@@ -60,6 +72,24 @@ pub(super) fn title(out: &mut String, text: &str) {
 /// Money per hour with its currency.
 pub(super) fn money(answer: &Answer, x: f64) -> String {
     format!("{}{}", price(x), unit(answer))
+}
+
+/// Money per hour in an explanation: with as many decimals as all the amounts there need, so that they can be compared.
+pub(super) fn explained_money(answer: &Answer, x: f64) -> String {
+    let decimals = explained_decimals(answer);
+    format!("{x:.decimals$}{}", unit(answer))
+}
+
+/// With how many decimals the amounts of an explanation are shown.
+pub(super) fn explained_decimals(answer: &Answer) -> usize {
+    let explanation = &answer.explanation;
+    let binding = explanation.binding.iter();
+    let binding = binding
+        .flat_map(|b| b.relaxed.iter().map(|step| step.cost_per_hour).chain(std::iter::once(b.cost_per_hour_without)));
+    let alternatives = explanation.alternatives.iter().flat_map(|group| &group.offers);
+    let alternatives = alternatives.filter_map(|other| other.cost_per_hour);
+    let why_not = explanation.why_not.iter().filter_map(|asked| asked.cost_per_hour);
+    decimals(answer.cost_per_hour.into_iter().chain(binding).chain(alternatives).chain(why_not))
 }
 
 fn unit(answer: &Answer) -> String {
@@ -89,6 +119,11 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
         }
     }
     line(out, &format!("  proof    {}", proof(answer, ended_by)));
+    if answer.proof.undefined > 0 {
+        let choices = count(usize::try_from(answer.proof.undefined).unwrap_or(usize::MAX), "choice");
+        let text = format!("{choices} cannot be made, because a formula has no value there (an overloaded queue, say)");
+        line(out, &format!("  note     {}", paint(DIM, &text)));
+    }
 }
 
 /// How far the answer is proven, in what time, over how many combinations.
@@ -98,7 +133,7 @@ fn proof(answer: &Answer, ended_by: EndedBy) -> String {
     let plural = if combinations == "1" { "" } else { "s" };
     let mut over = format!("over {combinations} combination{plural}");
     if answer.proof.patterns > 0 {
-        over.push_str(&format!(" and {} node patterns", answer.proof.patterns));
+        over.push_str(&format!(" and {}", count(answer.proof.patterns, "node pattern")));
     }
     let stop = match ended_by {
         EndedBy::Itself => "at the end of the search",
@@ -252,7 +287,9 @@ fn comparison(out: &mut String, answer: &Answer, current: &CurrentAnswer) {
     let (now, then) = (current.utility, answer.utility);
     shown.add_row(["utility".to_owned(), show(now, number), show(then, number), relative(now, then)]);
     let (now, then) = (current.cost_per_hour, answer.cost_per_hour);
-    shown.add_row([format!("cost{}", unit(answer)), show(now, price), show(then, price), relative(now, then)]);
+    let decimals = decimals([now, then].into_iter().flatten());
+    let money = |x: Option<f64>| x.map_or("none".to_owned(), |x| format!("{x:.decimals$}"));
+    shown.add_row([format!("cost{}", unit(answer)), money(now), money(then), relative(now, then)]);
     out.push_str(&lines(&shown));
     if current.kept {
         line(out, "  what runs now is the answer: nothing better was found in time");
@@ -268,7 +305,7 @@ fn comparison(out: &mut String, answer: &Answer, current: &CurrentAnswer) {
         let size = if change.from == change.to {
             count(usize::try_from(change.to).unwrap_or(usize::MAX), "instance")
         } else {
-            format!("{} -> {} instances", change.from, change.to)
+            format!("{} -> {}", change.from, count(usize::try_from(change.to).unwrap_or(usize::MAX), "instance"))
         };
         line(out, &format!("  {}: {size}; {}", paint(BOLD, &clean(&change.component)), parts.join(", ")));
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::diagnostics::clean;
 use super::numbers::{number, price, quantity};
 use super::style::{BOLD, DIM, lines, paint, table, table_of};
-use super::table::{line, money, title};
+use super::table::{explained_decimals, explained_money, line, title};
 use crate::answer::{Answer, RuleAnswer};
 use crate::explanation::{AlternativeAnswer, AlternativesAnswer, LimitAnswer, TermAnswer};
 
@@ -113,11 +113,12 @@ pub fn compared(answer: &Answer, utility: Option<f64>, cost: Option<f64>) -> Str
     }
     if let (Some(with), Some(chosen)) = (cost, answer.cost_per_hour) {
         let sign = if with < chosen { "-" } else { "+" };
+        let decimals = explained_decimals(answer);
         let equal = same(with, chosen);
         parts.push(if equal {
             "equal cost".to_owned()
         } else {
-            format!("cost {} ({sign}{})", money(answer, with), price((with - chosen).abs()))
+            format!("cost {} ({sign}{:.decimals$})", explained_money(answer, with), (with - chosen).abs())
         });
     }
     parts.join(", ")

@@ -11,6 +11,7 @@ use cardinal_models::offer::{Attribute, AttributeValue};
 use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 use cardinal_models::snapshot::Snapshot;
+use cardinal_models::tolerance;
 use cardinal_models::unit::Unit;
 use rustc_hash::FxHashMap;
 
@@ -305,7 +306,11 @@ pub fn excess(snapshot: &Snapshot, evaluator: &Evaluator<'_>, limit: &Limit, pla
         (UserRule::Constraint(i), Which::Comparison(k)) => {
             let (op, a, b) = comparison(comparisons(&application.constraints[i].formula).get(k)?)?;
             let (a, b) = (evaluator.number(a, placement).ok()?, evaluator.number(b, placement).ok()?);
-            return Some(if matches!(op, BinaryOp::LessEqual | BinaryOp::Less) { a - b } else { b - a });
+            let beyond = if matches!(op, BinaryOp::LessEqual | BinaryOp::Less) { a - b } else { b - a };
+            // What must be less must be so clear of the tolerance.
+            let is_strict = matches!(op, BinaryOp::Less | BinaryOp::Greater);
+            let clear = 10.0 * tolerance::TOLERANCE * a.abs().max(b.abs()).max(1.0);
+            return Some(if is_strict { beyond + clear } else { beyond });
         }
         (UserRule::Quota(i), Which::Quota(measured)) => {
             let quota = &application.quotas[i];
