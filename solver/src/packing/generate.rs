@@ -236,4 +236,29 @@ impl<'a> Generator<'a> {
         root.uses.resize(root.loads.len(), 0.0);
         Ok(root)
     }
+
+    /// Proves more with rounded duals: where all values are multiples of a step, so is what any node is worth, and
+    /// bounds of pricing can be rounded down. Any rounded duals are valid.
+    pub(crate) fn certify(&mut self, root: &mut Root, step: f64) {
+        let duals = root.duals.clone();
+        for parts in [1.0, 2.0, 3.0, 4.0, 6.0, 12.0] {
+            if self.limits.reached() || root.value - root.bound <= 1e-9 * root.value.abs() {
+                return;
+            }
+            let grain = step / parts;
+            let rounded: Vec<f64> = duals.iter().map(|y| (y / grain + 1e-6).floor().max(0.0) * grain).collect();
+            let mut reduced = vec![0.0; self.model.bins.len()];
+            for (bin, reduced) in reduced.iter_mut().enumerate() {
+                let (fixed, values) = (self.probe.fixed(bin, &rounded), self.probe.values(bin, &rounded));
+                let reach = Reach { threshold: fixed, step: grain, nodes: 30_000 };
+                let priced = pricing::best(self.model, bin, &values, reach, &mut self.multipliers);
+                *reduced = (fixed - priced.upper).min(0.0);
+            }
+            let lower = bound::lagrangian(self.probe, &rounded, &reduced, self.most_nodes);
+            self.bounds.push(lower);
+            if lower > root.bound {
+                (root.bound, root.duals) = (lower, rounded);
+            }
+        }
+    }
 }

@@ -150,6 +150,13 @@ impl Probe {
         Ok(probe)
     }
 
+    /// The probe of a pool where a node costs its price and there is a row for each item, first to last.
+    pub(crate) fn of_cover(rows: Vec<(f64, f64)>, costs: &[f64], items: usize) -> Probe {
+        let empty = costs.iter().map(|cost| Part { cost: *cost, entries: Vec::new() }).collect();
+        let units: Vec<Part> = (0..items).map(|i| Part { cost: 0.0, entries: vec![(i, 1.0)] }).collect();
+        Probe { rows, empty, unit: vec![units; costs.len()], ..Probe::default() }
+    }
+
     fn part(&self, bin: usize, counts: &[u32]) -> Part {
         let mut dense: Vec<(usize, f64)> = self.empty[bin].entries.clone();
         let mut cost = self.empty[bin].cost;
