@@ -207,7 +207,8 @@ impl Work<'_> {
                 if let Some(set) = self.rules.together[component.index()] {
                     add(set_zone[set], *n);
                 } else if spread {
-                    let share = |z: usize| n / count as u32 + u32::from((z + count - next) % count < *n as usize % count);
+                    let share =
+                        |z: usize| n / count as u32 + u32::from((z + count - next) % count < *n as usize % count);
                     (0..count).filter(|z| share(*z) > 0).for_each(|z| add(Some(z), share(z)));
                     next = (next + *n as usize) % count;
                 } else {
@@ -294,7 +295,13 @@ impl Work<'_> {
         let mut order: Vec<&Wanted> = wanted.iter().collect();
         order.sort_by_key(|w| {
             let picky = self.rules.picky[w.component.index()];
-            let rank = if picky { 0 } else if w.zone.is_some() { 1 } else { 2 };
+            let rank = if picky {
+                0
+            } else if w.zone.is_some() {
+                1
+            } else {
+                2
+            };
             (rank, std::cmp::Reverse(apart(w.component)), w.component, w.zone)
         });
         let mut left_over = Vec::new();
@@ -371,7 +378,8 @@ impl Work<'_> {
             let offer = self.cover.model.bins[node.bin].offer;
             NodeGroup { offer, zone: if by_zone { zone } else { None }, instances, count: 1 }
         };
-        let mut placement = Placement { groups: self.nodes.iter().filter(|n| !n.hosts.is_empty()).map(group).collect() };
+        let mut placement =
+            Placement { groups: self.nodes.iter().filter(|n| !n.hosts.is_empty()).map(group).collect() };
         placement.normalize();
         placement
     }

@@ -132,7 +132,8 @@ impl Cover {
         let limits: Vec<u32> = (0..count)
             .map(|i| {
                 // A limit of its own is kept where the item is a single component.
-                let own = if let [(c, _)] = members[i][..] { application[c].per_node.unwrap_or(u32::MAX) } else { u32::MAX };
+                let own =
+                    if let [(c, _)] = members[i][..] { application[c].per_node.unwrap_or(u32::MAX) } else { u32::MAX };
                 demand[i].min(if in_class(i) { 1 } else { own })
             })
             .collect();
@@ -142,7 +143,8 @@ impl Cover {
                 total[r] = total[r].saturating_add(item.demand[r].saturating_mul(u64::from(*n)));
             });
         }
-        let bins = without_dominated(bins_of(ground.snapshot, ground.space, &items, &limits, &|_, _| String::new()), &total);
+        let bins =
+            without_dominated(bins_of(ground.snapshot, ground.space, &items, &limits, &|_, _| String::new()), &total);
         let prices = bins.iter().map(|b| catalog[b.offer].price.nanos()).collect();
         let model = NodeModel { items, bins, conflicts, cliques, modes: vec![Mode::default()], closed: true };
         Some(Cover { model, demand, members, prices, factor, constant })

@@ -9,6 +9,7 @@ mod assign;
 mod bound;
 mod cover;
 mod generate;
+mod grid;
 mod master;
 mod node;
 mod pricing;
@@ -65,7 +66,7 @@ fn listing_of(ground: Ground<'_>) -> Listing {
     let application = &ground.snapshot.application;
     let shared = shared_components(application);
     let rules = NodeRules::of(application, &shared);
-    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
+    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty()) && !application.pool_counts_zones();
     let all_move = shared.iter().all(|c| application[*c].moveable);
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let is_free = no_spread && all_move && !counts_instances && ground.snapshot.current.is_none();
@@ -131,7 +132,9 @@ fn generate(
     let snapshot = ground.snapshot;
     let listing = listing_of(ground);
     let wanted = wanted(ground, listing);
-    let covered = match Cover::of(ground, cluster, &wanted) {
+    // Where something asks for more instances, the fewest make a relaxation all the same.
+    let fewest: Vec<u32> = snapshot.application.components.iter().map(|c| c.cardinality.min()).collect();
+    let covered = match Cover::of(ground, cluster, &fewest) {
         Some(cover) => hold(ground, method, &cover, trace)?,
         None => None,
     };
@@ -184,9 +187,9 @@ fn hold(
     if root.infeasible {
         return Ok(None);
     }
+    generator.diversify(&mut root).map_err(ProgramError::Engine)?;
     let step = cover.prices.iter().fold(0i64, |a, b| gcd(a, *b)).max(1);
     let unit = cover.factor / Price::SCALE as f64;
-    generator.certify(&mut root, step as f64 * unit);
     trace.bounds.extend(generator.bounds.iter().map(|b| -(b + cover.constant)));
     trace.rounds += root.rounds;
     trace.generated = root.loads.len();
@@ -322,7 +325,7 @@ impl Packing<'_> {
             }
             let (fixed, values) = (self.probe.fixed(bin, &root.duals), self.probe.values(bin, &root.duals));
             let threshold = if open.is_finite() { fixed - open } else { f64::NEG_INFINITY };
-            let reach = Reach { threshold, step: 0.0, nodes: LISTING_REACH };
+            let reach = Reach { threshold, step: 0.0, nodes: LISTING_REACH, thorough: false };
             let (found, complete) = pricing::all(self.model, bin, &values, reach, most, only_maximal);
             if !complete {
                 return None;

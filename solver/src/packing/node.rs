@@ -218,7 +218,7 @@ pub(super) fn bins_of(
 
 fn bins(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], items: &[Item], limits: &[u32]) -> Vec<Bin> {
     let application = &snapshot.application;
-    let by_zone = shared.iter().any(|c| application[*c].spread.iter().any(|s| s.by == SpreadBy::Zone));
+    let by_zone = application.pool_counts_zones();
     let class = |offer: &Offer, zone: Option<u16>| class_key(application, space, shared, offer, zone);
     bins_in(snapshot, space, items, limits, &class, by_zone)
 }
@@ -307,6 +307,9 @@ fn class_key(
     for spread in shared.iter().flat_map(|c| &application[*c].spread) {
         key.push('\u{2}');
         key.push_str(&place_of(spread.by, offer));
+    }
+    if application.pool_counts_zones() {
+        key.push_str(&place_of(SpreadBy::Zone, offer));
     }
     if shared.iter().any(|c| !application[*c].moveable) {
         key.push_str(&offer.id);

@@ -82,17 +82,11 @@ impl Cover {
 
     /// The cheapest plan that rounding finds. `lower` is a bound on the price in 1e-9 units; `step` one of which every
     /// price is a multiple.
-    pub(crate) fn round(
-        &self,
-        loads: &[Load],
-        uses: &[f64],
-        lower: f64,
-        step: i64,
-        limits: &Limits,
-    ) -> Option<Plan> {
+    pub(crate) fn round(&self, loads: &[Load], uses: &[f64], lower: f64, step: i64, limits: &Limits) -> Option<Plan> {
         let mut best: Option<Plan> = self.first_fit();
         let enough = |plan: &Option<Plan>| {
-            plan.as_ref().is_some_and(|p| self.price(p) as f64 - lower <= limits.relative_gap * self.price(p) as f64 + 0.5)
+            plan.as_ref()
+                .is_some_and(|p| self.price(p) as f64 - lower <= limits.relative_gap * self.price(p) as f64 + 0.5)
         };
         for part in PARTS {
             if enough(&best) || limits.reached() {
