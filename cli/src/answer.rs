@@ -57,6 +57,12 @@ pub struct ComponentAnswer {
     pub cardinality: u64,
     /// Instances by offer.
     pub offers: IndexMap<String, u64>,
+    /// The chosen configuration of a component that has configurations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<String>,
+    /// The chosen values of a component with free attributes.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub attributes: IndexMap<String, f64>,
 }
 
 /// Identical nodes.
@@ -87,6 +93,9 @@ pub struct NodeAnswer {
     pub memory_mib: f64,
     /// True for nodes that several components share.
     pub shared: bool,
+    /// The name of the configuration of its component that the offer is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<String>,
 }
 
 /// Milliseconds.
@@ -201,6 +210,8 @@ pub struct WarningAnswer {
 /// Where the offers come from.
 #[derive(Debug, Serialize)]
 pub struct CatalogAnswer {
+    /// False when every component brings its own choices.
+    pub used: bool,
     /// The number of offers.
     pub offers: usize,
     /// When the prices were read.

@@ -133,7 +133,7 @@ pub struct Explain {
 /// What is asked of the solver.
 #[derive(Debug, Args)]
 pub struct Question {
-    /// The model: native YAML or JSON, CAMEL XMI, SAGE JSON; `-` for standard input
+    /// The model: native YAML or JSON, CAMEL or CP XMI, SAGE JSON, tables of choices in JSON; `-` for standard input
     pub model: PathBuf,
     /// Take the model for this format instead of recognising it
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
@@ -145,6 +145,12 @@ pub struct Question {
     /// The value of a metric, in the metric's unit or with one: `requests=260`, `rt=120ms`; may be repeated
     #[arg(long = "metric", value_name = "NAME=VALUE")]
     pub metrics: Vec<String>,
+    /// What is best, instead of the utility of the model: the larger the better; such as `web.cores / total_cost`
+    #[arg(long, value_name = "FORMULA", conflicts_with = "minimize", allow_hyphen_values = true)]
+    pub maximize: Option<String>,
+    /// What is best, instead of the utility of the model: the smaller the better
+    #[arg(long, value_name = "FORMULA", allow_hyphen_values = true)]
+    pub minimize: Option<String>,
     /// What runs now: a deployment file, or the JSON or YAML answer of an earlier solve
     #[arg(long, value_name = "DEPLOYMENT")]
     pub current: Option<PathBuf>,

@@ -60,7 +60,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         instances: vec![(ComponentId(component), 1)],
         count,
     };
-    let placement = Placement { groups: vec![group(0, 0, 3), group(1, 1, 2), group(2, 1, 1), group(3, 2, 2)] };
+    let placement = Placement::of(vec![group(0, 0, 3), group(1, 1, 2), group(2, 1, 1), group(3, 2, 2)]);
     let mut snapshot = Snapshot::new(Arc::new(application), Arc::new(builtin()));
     for (i, value) in [120.0, 40.0, 0.5, 2.0].into_iter().enumerate() {
         snapshot.metrics[i] = Some(value);

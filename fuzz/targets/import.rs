@@ -1,8 +1,9 @@
-//! Models of other systems: CAMEL and constraint problems in XMI, applications of SAGE in JSON.
+//! Models of other systems: CAMEL and constraint problems in XMI, applications of SAGE and tables of configurations in JSON.
 #![no_main]
 
 use cardinal_fuzz::{check_findings, check_refusal, source};
-use cardinal_interop::{Format, import_model};
+use cardinal_interop::cp::Over;
+use cardinal_interop::{Format, import_over};
 use cardinal_models::decode::decode;
 use cardinal_models::diagnostic::Source;
 use cardinal_models::resolve::resolve;
@@ -12,8 +13,15 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let source = source(data);
     // As it is recognised, or as a user might force it.
-    let forced = [None, Some(Format::CamelXmi), Some(Format::SageJson), None][source.text.len() % 4];
-    let imported = match import_model(&source, forced) {
+    let forced = [
+        None,
+        Some(Format::CamelXmi),
+        Some(Format::SageJson),
+        Some(Format::CpXmi),
+        Some(Format::ChoicesJson),
+    ][source.text.len() % 5];
+    let over = if source.text.len() % 2 == 0 { Over::Domains } else { Over::Offers };
+    let imported = match import_over(&source, forced, over) {
         Ok(imported) => imported,
         Err(findings) => return check_refusal(&source, &findings),
     };

@@ -7,10 +7,12 @@
 
 pub mod camel;
 pub mod catalog;
+pub mod choices;
+pub mod cp;
 mod names;
 pub mod recognise;
 pub mod report;
 pub mod sage;
 
-pub use recognise::{Format, Imported, import_model, recognise};
+pub use recognise::{Format, Imported, import_model, import_over, recognise};
 pub use report::ConversionReport;

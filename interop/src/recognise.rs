@@ -5,8 +5,9 @@ use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Source};
 use cardinal_models::document::ModelDocument;
 use cardinal_models::span::Span;
 
+use crate::cp::Over;
 use crate::report::ConversionReport;
-use crate::{camel, sage};
+use crate::{camel, choices, cp, sage};
 
 /// A format of application models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,14 @@ pub enum Format {
     CpXmi,
     /// An application of SAGE / MANeUveR as JSON.
     SageJson,
+    /// Tables of configurations with a utility over them, as JSON.
+    ChoicesJson,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 4] = [Format::Native, Format::CamelXmi, Format::CpXmi, Format::SageJson];
+    pub const ALL: [Format; 5] =
+        [Format::Native, Format::CamelXmi, Format::CpXmi, Format::SageJson, Format::ChoicesJson];
 
     /// The name of the format for `--from`.
     pub fn name(self) -> &'static str {
@@ -32,6 +36,7 @@ impl Format {
             Format::CamelXmi => "camel",
             Format::CpXmi => "cp",
             Format::SageJson => "sage",
+            Format::ChoicesJson => "choices",
         }
     }
 
@@ -69,6 +74,9 @@ pub fn recognise(source: &Source) -> Result<Format, Diagnostic> {
     }
     if text.starts_with('{') && sage::is_application(&source.text) {
         return Ok(Format::SageJson);
+    }
+    if text.starts_with('{') && choices::is_problem(&source.text) {
+        return Ok(Format::ChoicesJson);
     }
     Ok(Format::Native)
 }
@@ -115,6 +123,13 @@ fn recognise_xml(source: &Source) -> Result<Format, Diagnostic> {
 ///
 /// Errs with every finding about the text, each with its place, when the model cannot be used.
 pub fn import_model(source: &Source, format: Option<Format>) -> Result<Imported, Diagnostics> {
+    import_over(source, format, Over::Domains)
+}
+
+/// Reads a model; of a constraint problem the variables stand for their domains alone or for properties of offers.
+///
+/// Errs like [`import_model`].
+pub fn import_over(source: &Source, format: Option<Format>, over: Over) -> Result<Imported, Diagnostics> {
     let format = match format {
         Some(format) => format,
         None => recognise(source).map_err(|d| Diagnostics(vec![d]))?,
@@ -122,11 +137,8 @@ pub fn import_model(source: &Source, format: Option<Format>) -> Result<Imported,
     let (document, report) = match format {
         Format::CamelXmi => camel::import(source)?,
         Format::SageJson => sage::import(source)?,
-        Format::CpXmi => {
-            let error = Diagnostic::error(Span::NONE, "constraint problems (CP XMI) are not supported yet")
-                .help("give the CAMEL model that the constraint problem was made from");
-            return Err(Diagnostics(vec![error]));
-        }
+        Format::CpXmi => cp::import(source, over)?,
+        Format::ChoicesJson => choices::import(source)?,
         Format::Native => return native(source),
     };
     Ok(Imported { document, format, report, warnings: Diagnostics::default() })

@@ -48,7 +48,7 @@ fn face_recognition_scales_as_published() {
                 count: if i == 0 { instances } else { 1 },
             })
             .collect();
-        Evaluator::new(&snapshot).number(&application.objective.formula, &Placement { groups }).unwrap()
+        Evaluator::new(&snapshot).number(&application.objective.formula, &Placement::of(groups)).unwrap()
     };
     for (current, response, instances, wanted) in [
         (1.0, 40.0, 1, 0.545),

@@ -297,7 +297,7 @@ fn formats_are_recognised_by_content() {
     }
     assert_eq!(Format::named("xmi"), None);
     let problem = import_model(&Source::new("x", "<cp:ConstraintProblem/>"), None).unwrap_err();
-    assert!(problem.0[0].message.contains("not supported yet"));
+    assert!(problem.0[0].message.contains("cannot be read"));
     let native = Source::new("x", "application: a\ncomponents: {web: {requires: {cores: 2}}}\n");
     assert_eq!(import_model(&native, None).unwrap().format, Format::Native);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::application::{Application, Component, ComponentId, DEFAULT_PURCHASES, Requirement, Subject};
+use crate::application::{Application, Choice, Component, ComponentId, DEFAULT_PURCHASES, Requirement, Subject};
 use crate::catalog::{Catalog, OfferIndex};
 use crate::document::Hosting;
 use crate::offer::{Attribute, Offer, Purchase};
@@ -16,6 +16,8 @@ pub enum Refusal<'a> {
     Purchase(Purchase),
     /// Not even one instance fits on a node of it; the resource that lacks.
     Demand(&'static str),
+    /// It is a configuration of another component, or the component takes none but its own configurations.
+    Foreign,
 }
 
 impl Display for Refusal<'_> {
@@ -26,12 +28,22 @@ impl Display for Refusal<'_> {
                 write!(f, "it is a {0} offer, which must be asked for with `purchase: {0}`", purchase.as_str())
             }
             Refusal::Demand(resource) => write!(f, "it has too little {resource} for one instance"),
+            Refusal::Foreign => f.write_str("a component runs on offers of the catalog, or on its own configurations"),
         }
     }
 }
 
 /// The first reason why the offer may not host the component; `None` when it may.
 pub fn refusal<'a>(application: &'a Application, component: &'a Component, offer: &Offer) -> Option<Refusal<'a>> {
+    let is_own = offer.configuration.as_ref().is_some_and(|c| c.component == component.name);
+    match (&component.choice, &offer.configuration) {
+        (Choice::Offers, None) => {}
+        // The filter of the application is about the catalog.
+        (Choice::Configurations(_), Some(_)) if is_own => {
+            return component.requirements.iter().find(|r| !r.admits(offer)).map(Refusal::Requirement);
+        }
+        _ => return Some(Refusal::Foreign),
+    }
     if let Some(requirement) = first_refusal(application, component, offer) {
         return Some(Refusal::Requirement(requirement));
     }

@@ -182,6 +182,139 @@ pub struct Component {
     pub needs: Vec<ComponentId>,
     /// False: running instances stay where they are.
     pub moveable: bool,
+    /// What is chosen for it beside its number of instances.
+    pub choice: Choice,
+}
+
+impl Component {
+    /// The attributes that are chosen freely; none of a component that takes an offer or a configuration.
+    pub fn attributes(&self) -> &[FreeAttribute] {
+        match &self.choice {
+            Choice::Attributes(attributes) => attributes,
+            Choice::Offers | Choice::Configurations(_) => &[],
+        }
+    }
+
+    /// True when the component takes no offer: its attributes are chosen freely.
+    pub fn is_free(&self) -> bool {
+        matches!(self.choice, Choice::Attributes(_))
+    }
+}
+
+/// What is chosen for a component beside its number of instances.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Offers of the catalog.
+    Offers,
+    /// One of these, which stand in the catalog of every [`crate::snapshot::Snapshot`] as offers of this component
+    /// alone.
+    Configurations(Arc<[Offer]>),
+    /// A value for each attribute, independently. The component runs on no node.
+    Attributes(Arc<[FreeAttribute]>),
+}
+
+/// An attribute whose value is chosen freely.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreeAttribute {
+    /// The attribute, never [`Attribute::Cardinality`] or [`Attribute::Price`].
+    pub attribute: Attribute,
+    /// The values that it may take.
+    pub domain: Domain,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A set of numbers: single ones, and ranges of whole ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain(Vec<(f64, f64)>);
+
+impl Domain {
+    /// The largest size of a whole number that a domain may hold: up to 2^53 every one is exact.
+    pub const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+    /// From single numbers (both ends the same) and inclusive ranges whose ends are whole; they are sorted and joined.
+    /// An empty list means 0 alone.
+    pub fn new(mut pieces: Vec<(f64, f64)>) -> Self {
+        pieces.retain(|(low, high)| low <= high);
+        pieces.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        let is_whole = |piece: &(f64, f64)| piece.0.fract() == 0.0;
+        let mut joined: Vec<(f64, f64)> = Vec::new();
+        let mut fractions: Vec<(f64, f64)> = Vec::new();
+        for piece in pieces {
+            if !is_whole(&piece) {
+                fractions.push(piece);
+                continue;
+            }
+            match joined.last_mut() {
+                Some(last) if piece.0 <= last.1 + 1.0 => last.1 = last.1.max(piece.1),
+                _ => joined.push((piece.0 + 0.0, piece.1 + 0.0)),
+            }
+        }
+        fractions.dedup();
+        if !fractions.is_empty() {
+            // A fraction between two whole numbers of a range parts it.
+            for fraction in fractions {
+                let at = joined.partition_point(|p| p.0 < fraction.0);
+                match at.checked_sub(1).map(|i| joined[i]) {
+                    Some((low, high)) if fraction.0 < high => {
+                        joined[at - 1] = (low, fraction.0.floor());
+                        joined.splice(at..at, [fraction, (fraction.0.ceil(), high)]);
+                    }
+                    _ => joined.insert(at, fraction),
+                }
+            }
+        }
+        if joined.is_empty() {
+            joined.push((0.0, 0.0));
+        }
+        Domain(joined)
+    }
+
+    /// The smallest value.
+    pub fn min(&self) -> f64 {
+        self.0[0].0
+    }
+
+    /// The largest value.
+    pub fn max(&self) -> f64 {
+        self.0[self.0.len() - 1].1
+    }
+
+    /// The single numbers and ranges of whole numbers, ascending and disjoint.
+    pub fn pieces(&self) -> &[(f64, f64)] {
+        &self.0
+    }
+
+    /// True when the number is a value of the domain.
+    pub fn contains(&self, x: f64) -> bool {
+        self.0.iter().any(|(low, high)| x == *low || (*low <= x && x <= *high && x.fract() == 0.0))
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(low, high)| (high - low) as u64 + 1).sum()
+    }
+
+    /// Every value, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = f64> + '_ {
+        self.0.iter().flat_map(|(low, high)| {
+            let low = *low;
+            (0..=(high - low) as u64).map(move |i| low + i as f64)
+        })
+    }
+}
+
+impl std::fmt::Display for Domain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const SHOWN: usize = 12;
+        for (i, (low, high)) in self.0.iter().take(SHOWN).enumerate() {
+            if i > 0 {
+                f.write_str(", ")?;
+            }
+            if low == high { write!(f, "{low}")? } else { write!(f, "{low}..{high}")? }
+        }
+        if self.0.len() > SHOWN { f.write_str(", ...") } else { Ok(()) }
+    }
 }
 
 /// What one instance uses of a shared node.

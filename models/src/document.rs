@@ -249,6 +249,35 @@ pub struct ComponentDocument {
     /// `false`: instances that run stay where they are. New ones may still be added. Default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moveable: Option<bool>,
+    /// An explicit table of choices, of which exactly one is taken, instead of the offers of the catalog. `cardinality`
+    /// and `price` have their usual meaning; the other columns are attributes that formulas see: `web.latency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurations: Option<ConfigurationsDocument>,
+    /// Attributes that are chosen freely and each on its own, instead of an offer of the catalog: a whole number
+    /// (`4`), an inclusive range of whole numbers (`512..65536`), or a list of numbers and ranges. The component then
+    /// has no nodes and costs nothing but what the utility counts.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub attributes: Entries<OneOrMany>,
+}
+
+/// The configurations of a component.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ConfigurationsDocument {
+    /// One mapping from attributes to values for each, such as `{name: small, cardinality: 2, price: 0.10, cores: 2}`.
+    Each(Vec<Entries<Spanned<Scalar>>>),
+    /// The names of the columns, and the rows: `{columns: [cardinality, price], rows: [[1, 0.10], [2, 0.10]]}`.
+    Table(ConfigurationTable),
+}
+
+/// A table of configurations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigurationTable {
+    /// The attributes, in the order of the values of each row. `name` names the configuration.
+    pub columns: Vec<Spanned<String>>,
+    /// The configurations, each with a value for every column.
+    pub rows: Vec<Vec<Spanned<Scalar>>>,
 }
 
 /// Requirements on resources. A number is exact, `2..6` an inclusive range, `">= 1024 MiB, < 8000 MiB"` a

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::admissible::admissible;
-use crate::application::{ComponentId, MetricId};
+use crate::application::{Component, ComponentId, MetricId};
 use crate::catalog::OfferIndex;
 use crate::document::Hosting;
 use crate::formula::expr::{Aggregate, BinaryOp, Expr, ExprKind, Type};
@@ -71,6 +71,13 @@ pub enum EvaluationErrorKind {
     },
     /// An attribute, the smallest, the largest or the mean of a component without instances.
     EmptyFleet(Arc<str>),
+    /// No value is chosen for a free attribute.
+    NotChosen {
+        /// The component.
+        component: Arc<str>,
+        /// The attribute.
+        attribute: Attribute,
+    },
     /// The component has no admissible offer, so that no smallest, largest or mean exists.
     NoCandidates(Arc<str>),
     /// An attribute of a uniform fleet whose nodes differ in it.
@@ -104,6 +111,9 @@ impl Display for EvaluationErrorKind {
                 write!(f, "the label `{label}` is the text \"{value}\" where a number is needed")
             }
             EvaluationErrorKind::EmptyFleet(component) => write!(f, "`{component}` has no instances"),
+            EvaluationErrorKind::NotChosen { component, attribute } => {
+                write!(f, "no value is chosen for `{component}.{}`", attribute.name())
+            }
             EvaluationErrorKind::NoCandidates(component) => write!(f, "no offer may host `{component}`"),
             EvaluationErrorKind::NotUniform { component, attribute } => {
                 write!(f, "the nodes of `{component}` differ in their {}", attribute.name())
@@ -378,6 +388,11 @@ impl<'s> Evaluator<'s> {
 
     #[inline(never)]
     fn attribute(&self, component: ComponentId, attribute: &Attribute, ty: &Type, view: View<'_>) -> Evaluated<Value> {
+        if self.snapshot.application.components.get(component.index()).is_some_and(Component::is_free) {
+            let missing =
+                || EvaluationErrorKind::NotChosen { component: self.name(component), attribute: attribute.clone() };
+            return finite(view.placement.setting(component, attribute).ok_or_else(missing)?);
+        }
         if *attribute == Attribute::Cardinality {
             let mut total: u64 = 0;
             for (_, number) in self.hosts(component, view)? {

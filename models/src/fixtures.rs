@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::application::{
-    Application, Cardinality, Component, ComponentId, Constraint, ConstraintKind, Demand, Direction, Metric, MetricId,
-    Objective, Requirement, Subject, Test,
+    Application, Cardinality, Choice, Component, ComponentId, Constraint, ConstraintKind, Demand, Direction, Metric,
+    MetricId, Objective, Requirement, Subject, Test,
 };
 use crate::catalog::{Catalog, OfferIndex};
 use crate::document::{Fleet, Hosting};
@@ -41,6 +41,7 @@ pub(crate) fn offer(id: &str, cores: u64, gib: u64, price: f64) -> Offer {
         price: Price::from_units(price).unwrap(),
         lifecycle: Default::default(),
         labels: Arc::default(),
+        configuration: None,
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn component(name: &str, low: u32, high: u32) -> Component {
         spread: Vec::new(),
         needs: Vec::new(),
         moveable: true,
+        choice: Choice::Offers,
     }
 }
 

@@ -172,6 +172,7 @@ mod tests {
             price: Price::ZERO,
             lifecycle: Default::default(),
             labels: Arc::default(),
+            configuration: None,
         }
     }
 

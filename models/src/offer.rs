@@ -139,8 +139,21 @@ pub struct Offer {
     pub price: Price,
     /// How its nodes come and go.
     pub lifecycle: Lifecycle,
-    /// Free attributes.
+    /// Free attributes. Of a configuration all attributes but the price.
     pub labels: Arc<IndexMap<Arc<str>, LabelValue>>,
+    /// Set for a configuration of one component (`configurations` of the model), on which nothing else may run.
+    pub configuration: Option<Arc<Configuration>>,
+}
+
+/// What makes an offer a configuration of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// The component.
+    pub component: Arc<str>,
+    /// The user's name of the configuration.
+    pub name: Arc<str>,
+    /// The number of instances that it stands for; `None` when it goes with any.
+    pub cardinality: Option<u32>,
 }
 
 /// An attribute of a component, as in `web.cores`.
@@ -247,9 +260,16 @@ impl Offer {
     /// The value of an attribute of a node of this offer. [`Attribute::Cardinality`] is not an offer's: `Missing`.
     pub fn attribute(&self, attribute: &Attribute) -> AttributeValue {
         let text = |t: &Arc<str>| AttributeValue::Text(t.clone());
+        let label = |name: &str| match self.labels.get(name) {
+            Some(LabelValue::Number(n)) => AttributeValue::Number(*n),
+            Some(LabelValue::Text(t)) => AttributeValue::Text(t.clone()),
+            None => AttributeValue::Missing,
+        };
         let told = |x: Option<f64>| x.map_or(AttributeValue::Missing, AttributeValue::Number);
         match attribute {
             Attribute::Cardinality => AttributeValue::Missing,
+            // A configuration has the attributes that its author measured, as they were written, and no others.
+            attribute if self.configuration.is_some() && *attribute != Attribute::Price => label(attribute.name()),
             Attribute::Cores => AttributeValue::Number(self.cores.count()),
             Attribute::Memory => AttributeValue::Number(self.memory.mib()),
             Attribute::Disk => self.disk.map_or(AttributeValue::Missing, |d| AttributeValue::Number(d.mib())),
@@ -274,11 +294,7 @@ impl Offer {
                 OperatingSystem::Any => AttributeValue::Text("".into()),
                 OperatingSystem::Unknown => AttributeValue::Text("unknown".into()),
             },
-            Attribute::Label(label) => match self.labels.get(label.as_ref()) {
-                Some(LabelValue::Number(n)) => AttributeValue::Number(*n),
-                Some(LabelValue::Text(t)) => AttributeValue::Text(t.clone()),
-                None => AttributeValue::Missing,
-            },
+            Attribute::Label(name) => label(name),
         }
     }
 

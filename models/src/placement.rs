@@ -7,13 +7,58 @@ use serde::{Deserialize, Serialize};
 
 use crate::application::ComponentId;
 use crate::catalog::{Catalog, OfferIndex};
+use crate::offer::Attribute;
 use crate::quantity::Price;
 
-/// A placement over the offers of one catalog: groups of identical nodes.
+/// A placement over the offers of one catalog: groups of identical nodes, and the settings of components whose
+/// attributes are chosen freely.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
     /// The groups; no two are alike in offer, zone and instances once [`Placement::normalize`] has run.
     pub groups: Vec<NodeGroup>,
+    /// The chosen values of components with free attributes: of each its number of instances and every attribute.
+    pub settings: Vec<Setting>,
+}
+
+/// The value of one free attribute, or of the number of instances, of a component that takes no offer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Setting {
+    /// Whose.
+    pub component: ComponentId,
+    /// Which; [`Attribute::Cardinality`] for the number of instances.
+    pub attribute: Attribute,
+    /// The value.
+    pub value: SettingValue,
+}
+
+/// A number with a total order, so that placements can be compared and sorted.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingValue(pub f64);
+
+impl PartialEq for SettingValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for SettingValue {}
+
+impl PartialOrd for SettingValue {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SettingValue {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl std::hash::Hash for SettingValue {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
 }
 
 /// A number of identical nodes.
@@ -30,6 +75,11 @@ pub struct NodeGroup {
 }
 
 impl Placement {
+    /// A placement of these groups, in an application without free attributes.
+    pub fn of(groups: Vec<NodeGroup>) -> Self {
+        Placement { groups, settings: Vec::new() }
+    }
+
     /// Joins equal groups, drops empty ones and sorts them by offer, zone and instances.
     pub fn normalize(&mut self) {
         self.groups.retain(|g| g.count > 0);
@@ -46,18 +96,34 @@ impl Placement {
             }
             same
         });
+        self.settings.sort_unstable();
+        self.settings.dedup();
     }
 
     /// The number of instances of a component.
     pub fn cardinality(&self, component: ComponentId) -> u64 {
-        self.groups
+        let on_nodes: u64 = self
+            .groups
             .iter()
             .map(|g| {
                 let on_node: u64 =
                     g.instances.iter().filter(|(c, _)| *c == component).map(|(_, n)| u64::from(*n)).sum();
                 on_node * u64::from(g.count)
             })
-            .sum()
+            .sum();
+        on_nodes + self.free_instances(component)
+    }
+
+    /// The chosen value of a free attribute, or of the number of instances, of a component that takes no offer.
+    pub fn setting(&self, component: ComponentId, attribute: &Attribute) -> Option<f64> {
+        let of = |s: &&Setting| s.component == component && s.attribute == *attribute;
+        self.settings.iter().find(of).map(|s| s.value.0)
+    }
+
+    /// The number of instances of a component that takes no offer; 0 for any other.
+    fn free_instances(&self, component: ComponentId) -> u64 {
+        // A number that is none counts nothing here; the checker refuses it.
+        self.setting(component, &Attribute::Cardinality).map_or(0, |n| n.clamp(0.0, f64::from(u32::MAX)) as u64)
     }
 
     /// The number of nodes.

@@ -4,6 +4,7 @@
 //! One file for each part of the model; this one holds the order in which the parts become known to each other:
 //! constants see earlier constants, metrics see components and constants, everything else sees all of them.
 
+mod choice;
 mod components;
 mod constants;
 mod currency;
@@ -79,6 +80,7 @@ fn resolve_doubtful(
         given: HashSet::new(),
         used: HashSet::new(),
         metric_facts: Vec::new(),
+        chosen: Vec::new(),
     };
     let application = resolver.application();
     let mut findings = resolver.findings;
@@ -104,6 +106,8 @@ struct Resolver<'d> {
     used: HashSet<String>,
     /// What is known of each metric's formula.
     metric_facts: Vec<metrics::Facts>,
+    /// What each component chooses from.
+    chosen: Vec<choice::Chosen>,
 }
 
 impl Resolver<'_> {
@@ -117,6 +121,7 @@ impl Resolver<'_> {
         self.check_names();
         self.constants();
         self.component_scope();
+        self.choices();
         let metrics = self.metrics();
         let offers = self.catalog();
         let components = self.components();

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::application::Application;
+use crate::application::{Application, Choice};
 use crate::catalog::Catalog;
+use crate::offer::Offer;
 use crate::placement::CurrentDeployment;
 
 /// Everything that a decision depends on. Two equal snapshots give the same solution.
@@ -21,9 +22,33 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot without metric values and without a running deployment.
+    /// A snapshot without metric values and without a running deployment. Its catalog holds the configurations of the
+    /// application beside the offers.
     pub fn new(application: Arc<Application>, catalog: Arc<Catalog>) -> Self {
         let metrics = vec![None; application.metrics.len()];
+        let catalog = with_configurations(&application, catalog);
         Snapshot { application, catalog, metrics, current: None }
     }
+}
+
+/// The catalog with the configurations of the application. A configuration whose id is that of an offer gets another.
+fn with_configurations(application: &Application, catalog: Arc<Catalog>) -> Arc<Catalog> {
+    let configurations = || {
+        application.components.iter().flat_map(|c| match &c.choice {
+            Choice::Configurations(all) => all.iter(),
+            Choice::Offers | Choice::Attributes(_) => [].iter(),
+        })
+    };
+    if configurations().next().is_none() {
+        return catalog;
+    }
+    let mut whole = Catalog::clone(&catalog);
+    for configuration in configurations() {
+        let mut id = configuration.id.clone();
+        while whole.find(&id).is_some_and(|at| whole[at].configuration.is_none()) {
+            id = format!("{id}*").into();
+        }
+        whole.insert(Offer { id, ..configuration.clone() });
+    }
+    Arc::new(whole)
 }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use crate::admissible::refusal;
-use crate::application::{Application, Component, ComponentId, ConstraintKind, Quota, Structure};
+use crate::application::{
+    Application, Choice, Component, ComponentId, ConstraintKind, FreeAttribute, Quota, Structure,
+};
 use crate::catalog::OfferIndex;
 use crate::document::{Fleet, Hosting, SpreadBy};
 use crate::evaluate::Evaluator;
-use crate::offer::Offer;
+use crate::offer::{Attribute, Offer};
 use crate::placement::{NodeGroup, Placement};
 use crate::quantity::{Bytes, Cores, Price};
 use crate::snapshot::Snapshot;
@@ -23,6 +25,8 @@ pub enum Rule {
     WellFormed,
     /// A component has an allowed number of instances.
     Cardinality,
+    /// Each free attribute has one of its values, and each configuration the number of instances that it stands for.
+    Choice,
     /// An offer may host each component on its nodes.
     Admissible,
     /// A node of a dedicated component hosts one instance of it and nothing else.
@@ -57,6 +61,7 @@ impl Rule {
         match self {
             Rule::WellFormed => "well-formed",
             Rule::Cardinality => "cardinality",
+            Rule::Choice => "choice",
             Rule::Admissible => "requirement",
             Rule::Dedicated => "dedicated hosting",
             Rule::NotEmpty => "empty node",
@@ -168,10 +173,28 @@ impl<'a> Check<'a> {
             }
             nodes = nodes.saturating_add(u64::from(group.count));
         }
+        self.known_settings();
         // Below these limits no sum of the other checks can overflow.
         if nodes > u64::from(u32::MAX) || instances > u64::from(u32::MAX) {
             let message = format!("there are more than {} nodes or instances", u32::MAX);
             self.report(Rule::WellFormed, &self.application.name, message);
+        }
+    }
+
+    /// Values are chosen for free attributes only.
+    fn known_settings(&mut self) {
+        for setting in &self.placement.settings {
+            let component = self.application.components.get(setting.component.index());
+            let known = component.is_some_and(|component| {
+                component.is_free()
+                    && (setting.attribute == Attribute::Cardinality
+                        || component.attributes().iter().any(|free| free.attribute == setting.attribute))
+            });
+            if !known {
+                let name = self.component_name(setting.component);
+                let message = format!("`{}` is not among its free attributes", setting.attribute.name());
+                self.report(Rule::WellFormed, name, message);
+            }
         }
     }
 
@@ -266,6 +289,11 @@ impl<'a> Check<'a> {
                 let message = format!("it has {number} instances, allowed are {}", component.cardinality);
                 self.report(Rule::Cardinality, &component.name, message);
             }
+            match &component.choice {
+                Choice::Offers => {}
+                Choice::Configurations(_) => self.configuration(id, component, number),
+                Choice::Attributes(attributes) => self.settings(id, component, attributes),
+            }
             if component.hosting == Hosting::Dedicated && component.fleet == Fleet::Uniform {
                 self.uniform(id, component);
             }
@@ -273,6 +301,44 @@ impl<'a> Check<'a> {
             if !component.moveable {
                 self.stays(id, component);
             }
+        }
+    }
+
+    /// The instances are as many as their configuration stands for.
+    fn configuration(&mut self, id: ComponentId, component: &Component, number: u64) {
+        for group in self.groups().filter(|group| hosts(group, id)) {
+            let configuration = self.offer(group.offer).configuration.as_deref();
+            let Some((name, n)) = configuration.and_then(|c| Some((&c.name, c.cardinality?))) else { continue };
+            if u64::from(n) != number {
+                let message = format!("the configuration `{name}` stands for {n} instances, there are {number}");
+                self.report(Rule::Choice, &component.name, message);
+                return;
+            }
+        }
+    }
+
+    /// Every free attribute, and the number of instances, has exactly one value, which is allowed.
+    fn settings(&mut self, id: ComponentId, component: &Component, attributes: &[FreeAttribute]) {
+        let values = |attribute: &Attribute| -> Vec<f64> {
+            let own = self.placement.settings.iter().filter(|s| s.component == id && s.attribute == *attribute);
+            own.map(|s| s.value.0).collect()
+        };
+        let mut wrong = Vec::new();
+        for free in attributes {
+            let name = free.attribute.name();
+            match values(&free.attribute)[..] {
+                [] => wrong.push(format!("no value is chosen for `{name}`")),
+                [value] if free.domain.contains(value) => {}
+                [value] => wrong.push(format!("`{name}` is {value}, allowed are {}", free.domain)),
+                _ => wrong.push(format!("`{name}` has more than one value")),
+            }
+        }
+        match values(&Attribute::Cardinality)[..] {
+            [n] if n >= 0.0 && n.fract() == 0.0 && n <= f64::from(u32::MAX) => {}
+            _ => wrong.push("its number of instances is not one whole number".to_owned()),
+        }
+        for message in wrong {
+            self.report(Rule::Choice, &component.name, message);
         }
     }
 

@@ -8,7 +8,7 @@ use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::formula::expr::BinaryOp;
 use cardinal_models::snapshot::Snapshot;
 
-use crate::term::{Binder, Interner, Slots, Term};
+use crate::term::{Binder, Interner, Slot, Slots, Term};
 
 /// A constraint of the user with its bound formula.
 #[derive(Clone, Debug)]
@@ -98,11 +98,14 @@ fn split_conjunction(term: Term, give: &mut impl FnMut(Term)) {
     }
 }
 
-/// Which part of the placement a leaf depends on: the nodes of one dedicated component, or the shared pool.
+/// Which part of the placement a leaf depends on: the nodes of one dedicated component, one free attribute, or the
+/// shared pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
     /// The nodes of a dedicated component.
     Dedicated(ComponentId),
+    /// One free attribute of a component; [`Part::Dedicated`] is then its number of instances.
+    Attribute(ComponentId, Slot),
     /// The nodes that all shared components use together.
     Pool,
 }
@@ -126,6 +129,7 @@ pub fn parts_of(application: &Application, term: &Term) -> Vec<Part> {
 
 fn collect_parts(application: &Application, term: &Term, parts: &mut Vec<Part>) {
     term.leaves(&mut |leaf| match leaf {
+        Term::Attribute(c, slot) if application[*c].is_free() => parts.push(Part::Attribute(*c, *slot)),
         Term::Attribute(c, _) | Term::Cardinality(c) => parts.push(part_of(application, *c)),
         Term::Cost(c) | Term::Nodes(c) => parts.push(c.map_or(Part::Pool, Part::Dedicated)),
         Term::Fleet(fleet) => {

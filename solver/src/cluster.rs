@@ -47,6 +47,8 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     let application = &snapshot.application;
     let mut parts: Vec<Part> =
         (0..application.components.len()).map(|i| part_of(application, ComponentId(i as u32))).collect();
+    let terms = objective.iter().chain(bound.constraints.iter().map(|c| &c.term));
+    parts.extend(terms.flat_map(|t| parts_of(application, t)).filter(|p| matches!(p, Part::Attribute(..))));
     parts.sort_unstable();
     parts.dedup();
     // Parts are sorted by component index; a cluster's columns should not depend on the order of the file.
@@ -61,6 +63,7 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
         let matching = |offer: &Offer| quota.matches.iter().all(|r| r.admits(offer));
         let touched = parts.iter().filter(|part| match part {
             Part::Dedicated(c) => space.dedicated[c.index()].offers.iter().any(|o| matching(&snapshot.catalog[*o])),
+            Part::Attribute(..) => false,
             Part::Pool => space.pool.offers.iter().any(|o| matching(&snapshot.catalog[*o])),
         });
         touched.map(number).collect::<Vec<_>>()
@@ -108,7 +111,7 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
 /// The name by which parts are ordered.
 fn part_name(snapshot: &Snapshot, part: Part) -> &str {
     match part {
-        Part::Dedicated(c) => &snapshot.application[c].name,
+        Part::Dedicated(c) | Part::Attribute(c, _) => &snapshot.application[c].name,
         Part::Pool => {
             let shared = snapshot.application.components.iter().filter(|c| c.hosting == Hosting::Shared);
             shared.map(|c| c.name.as_ref()).min().unwrap_or("")

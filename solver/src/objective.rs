@@ -67,6 +67,7 @@ fn is_table(application: &Application, term: &Term) -> bool {
     match parts_of(application, term)[..] {
         [] => true,
         [Part::Dedicated(c)] => application[c].fleet == Fleet::Uniform,
+        [Part::Attribute(..)] => true,
         _ => false,
     }
 }

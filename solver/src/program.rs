@@ -1,6 +1,7 @@
 //! Solving one independent sub-problem: the best sum, and among equals the cheapest, with the fewest nodes, with the
 //! most running nodes kept.
 
+use cardinal_models::application::ComponentId;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
@@ -12,7 +13,7 @@ use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Ro
 use crate::packing::Generation;
 use crate::pattern::Patterns;
 use crate::space::Space;
-use crate::term::Term;
+use crate::term::{Slot, Term};
 
 /// After so many nodes of the search tree the order among equals is left as it is. A limit in nodes and not in time
 /// keeps the answer reproducible.
@@ -95,6 +96,9 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     {
         return best_row(ground, cluster, *c).map_err(|e| ProgramError::Formulate(None, e));
     }
+    if let ([Part::Attribute(c, slot)], true) = (&cluster.parts[..], cluster.structure.is_empty()) {
+        return best_value(ground, cluster, *c, *slot).map_err(|e| ProgramError::Formulate(None, e));
+    }
     if cluster.parts.contains(&Part::Pool) && ground.patterns.is_none() {
         return crate::packing::solve(ground, cluster, method);
     }
@@ -133,11 +137,7 @@ pub(crate) fn solve_listed(ground: Ground<'_>, cluster: &Cluster, method: &Metho
 }
 
 /// A single uniform component that nothing is tied to: the best row of its table.
-fn best_row(
-    ground: Ground<'_>,
-    cluster: &Cluster,
-    component: cardinal_models::application::ComponentId,
-) -> Result<Answer, FormulateError> {
+fn best_row(ground: Ground<'_>, cluster: &Cluster, component: ComponentId) -> Result<Answer, FormulateError> {
     let begin = std::time::Instant::now();
     let choices = &ground.space.dedicated[component.index()];
     let mut formulation = Formulation::empty(ground.snapshot, ground.bound, ground.space);
@@ -169,7 +169,7 @@ fn best_row(
             Answer { status, placement: None, bound, value, formulate_s, effort, generation: None }
         }
         Some((row, _)) => {
-            let mut placement = Placement { groups: formulation.uniform_groups(component, choices, *row) };
+            let mut placement = formulation.uniform_placement(component, choices, *row);
             placement.normalize();
             Answer {
                 status: RunStatus::Optimal,
@@ -181,6 +181,46 @@ fn best_row(
                 generation: None,
             }
         }
+    })
+}
+
+/// A single free attribute that nothing is tied to: the best of its values.
+fn best_value(
+    ground: Ground<'_>,
+    cluster: &Cluster,
+    component: ComponentId,
+    slot: Slot,
+) -> Result<Answer, FormulateError> {
+    let begin = std::time::Instant::now();
+    let mut formulation = Formulation::empty(ground.snapshot, ground.bound, ground.space);
+    let values = formulation.free_values(component, slot, cluster)?;
+    let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
+    let worth = |value: &f64| -> f64 {
+        let point = crate::formulation::ValuePoint { component, slot, value: *value };
+        cluster.objective.iter().map(|t| t.evaluate(&point)).sum()
+    };
+    let scores: Vec<f64> = values.iter().map(worth).collect();
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let chosen = values.iter().zip(&scores).find(|(_, score)| tolerance::at_most(best, **score));
+    let formulate_s = begin.elapsed().as_secs_f64();
+    Ok(match chosen {
+        None => {
+            let (bound, value) = (f64::NEG_INFINITY, f64::NAN);
+            let status = RunStatus::Infeasible;
+            Answer { status, placement: None, bound, value, formulate_s, effort, generation: None }
+        }
+        Some((value, _)) => Answer {
+            status: RunStatus::Optimal,
+            placement: Some(Placement {
+                groups: Vec::new(),
+                settings: vec![formulation.setting(component, slot, *value)],
+            }),
+            bound: best,
+            value: best,
+            formulate_s,
+            effort,
+            generation: None,
+        },
     })
 }
 
@@ -295,6 +335,7 @@ impl<'f, 'a> Stages<'f, 'a> {
             Block::Uniform { component, .. } | Block::Mixed { component, .. } => {
                 application[*component].cardinality.min() == application[*component].cardinality.max()
             }
+            Block::Values { .. } => true,
             Block::Pool { .. } => false,
         })
     }

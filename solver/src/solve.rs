@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use cardinal_models::application::{ComponentId, Direction};
+use cardinal_models::application::{Application, ComponentId, Direction};
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
-use cardinal_models::placement::Placement;
+use cardinal_models::offer::Attribute;
+use cardinal_models::placement::{Placement, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
 use cardinal_models::tolerance;
@@ -203,6 +204,11 @@ fn list_patterns(snapshot: &Snapshot, space: &Space, packing: Packing) -> Option
 /// Fills in what the components could choose from.
 fn describe(snapshot: &Snapshot, space: &Space, report: &mut Report) {
     for (i, component) in snapshot.application.components.iter().enumerate() {
+        if component.is_free() {
+            let values = component.attributes().iter().map(|free| (free.domain.count() as f64).log10());
+            report.combinations_log10 += values.sum::<f64>() + (component.cardinality.count() as f64).log10();
+            continue;
+        }
         let choices = &space.dedicated[i];
         let kept = if component.hosting == Hosting::Shared { space.pool.offers.len() } else { choices.offers.len() };
         report.reductions.push(Reduction { component: ComponentId(i as u32), admissible: choices.admissible, kept });
@@ -314,6 +320,7 @@ impl Search<'_> {
                 (status, Some(part)) => {
                     if let Some(whole) = &mut together.placement {
                         whole.groups.extend(part.groups);
+                        whole.settings.extend(part.settings);
                     }
                     if status == RunStatus::Limit {
                         together.status = RunStatus::Limit;
@@ -326,6 +333,7 @@ impl Search<'_> {
             }
         }
         if let Some(placement) = &mut together.placement {
+            choose_unseen(&self.snapshot.application, placement);
             placement.normalize();
         }
         Ok(together)
@@ -415,6 +423,19 @@ impl Search<'_> {
         match self.evaluator.number(&self.snapshot.application.objective.formula, &placement) {
             Err(error) => Err(SolveError::Undefined(error)),
             Ok(_) => Ok(()),
+        }
+    }
+}
+
+/// Free attributes that no formula looks at take their smallest value.
+fn choose_unseen(application: &Application, placement: &mut Placement) {
+    for (i, component) in application.components.iter().enumerate() {
+        let id = ComponentId(i as u32);
+        let chosen: Vec<Attribute> =
+            placement.settings.iter().filter(|s| s.component == id).map(|s| s.attribute.clone()).collect();
+        for free in component.attributes().iter().filter(|free| !chosen.contains(&free.attribute)) {
+            let (attribute, value) = (free.attribute.clone(), SettingValue(free.domain.min()));
+            placement.settings.push(Setting { component: id, attribute, value });
         }
     }
 }

@@ -5,7 +5,7 @@
 //! whose growth can only help is compared one way, one that can do either must be equal.
 
 use cardinal_models::admissible::admissible;
-use cardinal_models::application::{Application, Component, ComponentId, Quota};
+use cardinal_models::application::{Application, Component, ComponentId, Domain, FreeAttribute, Quota};
 use cardinal_models::catalog::{Catalog, OfferIndex};
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::offer::{Attribute, Offer};
@@ -27,6 +27,13 @@ pub struct Choices {
     pub columns: FxHashMap<Slot, Vec<f64>>,
     /// Uniform fleets: the largest number of instances that the spread rules allow on one offer.
     pub most: Vec<u32>,
+    /// The number of instances that each offer stands for, if it is a configuration that tells.
+    pub exactly: Vec<Option<u32>>,
+}
+
+/// The number of instances that a configuration stands for.
+pub fn stands_for(offer: &Offer) -> Option<u32> {
+    offer.configuration.as_ref().and_then(|c| c.cardinality)
 }
 
 /// The choices of every component and of the shared pool.
@@ -34,6 +41,8 @@ pub struct Choices {
 pub struct Space {
     /// By component; empty for shared components.
     pub dedicated: Vec<Choices>,
+    /// The values of the free attributes that formulas look at, reduced to those that can be part of a best answer.
+    pub free: FxHashMap<(ComponentId, Slot), Domain>,
     /// The offers of the shared pool.
     pub pool: Choices,
     /// Which shared components may run on each offer of the pool, by offer and component.
@@ -106,9 +115,10 @@ pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
             }
         })
         .collect();
+    let free = reducer.free(&visible);
     let pool_price_falls = reducer.wanted(Mover::PoolPrice).and(Trend::Falling) == Trend::Falling;
     let (pool, pool_admits) = reduce_pool(snapshot, &all, &current, pool_price_falls);
-    Space { dedicated, pool, pool_admits, pool_price_falls, ranges }
+    Space { dedicated, free, pool, pool_admits, pool_price_falls, ranges }
 }
 
 /// The attributes of each component that any formula looks at.
@@ -173,6 +183,10 @@ fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>],
             continue;
         }
         for slot in &visible[i] {
+            if let Some(free) = free_attribute(component, bound, *slot) {
+                ranges.attributes.insert((id, *slot), Range::new(free.domain.min(), free.domain.max()));
+                continue;
+            }
             let value = |o: &OfferIndex| bound.slots.value(*slot, &catalog[*o], &bound.interner);
             let mut range = span_of(all[i].iter().map(value));
             // A component without instances has no offer whose attribute could be asked for.
@@ -183,6 +197,12 @@ fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>],
     ranges.pool_cost = Some(Range::new(pool_low, pool_high));
     ranges.pool_nodes = Some(Range::new(pool_least, pool_most));
     ranges
+}
+
+/// The free attribute of a component that a slot stands for.
+fn free_attribute<'c>(component: &'c Component, bound: &BoundModel, slot: Slot) -> Option<&'c FreeAttribute> {
+    let attribute = bound.slots.attribute(slot);
+    component.attributes().iter().find(|free| free.attribute == *attribute)
 }
 
 /// Adds the quotas that count an offer, as a bit set.
@@ -294,6 +314,26 @@ impl Reducer<'_> {
         self.bound.constraints.iter().map(|c| range::trend(&c.term, mover, self.ranges)).fold(objective, Trend::and)
     }
 
+    /// The values of each visible free attribute that are worth looking at: one end, where all that is wanted rises or
+    /// falls with it.
+    fn free(&self, visible: &[Vec<Slot>]) -> FxHashMap<(ComponentId, Slot), Domain> {
+        let mut all = FxHashMap::default();
+        for (i, component) in self.snapshot.application.components.iter().enumerate() {
+            let id = ComponentId(i as u32);
+            for slot in &visible[i] {
+                let Some(free) = free_attribute(component, self.bound, *slot) else { continue };
+                let alone = |x: f64| Domain::new(vec![(x, x)]);
+                let domain = match self.wanted(Mover::Attribute(id, *slot)) {
+                    Trend::Rising => alone(free.domain.max()),
+                    Trend::Falling | Trend::Constant => alone(free.domain.min()),
+                    Trend::Unknown => free.domain.clone(),
+                };
+                all.insert((id, *slot), domain);
+            }
+        }
+        all
+    }
+
     fn reduce_dedicated(&self, id: ComponentId, component: &Component, visible: &[Slot], choices: &mut Choices) {
         let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
@@ -325,6 +365,7 @@ impl Reducer<'_> {
             key.clear();
             vector.clear();
             quota_mask(&application.quotas, o, &mut key);
+            key.extend(stands_for(o).map(u64::from));
             match price {
                 Trend::Falling => vector.push(o.price.units()),
                 _ => key.push(o.price.nanos() as u64),
@@ -350,6 +391,7 @@ impl Reducer<'_> {
         }
         choices.offers = fronts.finish();
         choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
+        choices.exactly = choices.offers.iter().map(|o| stands_for(&catalog[*o])).collect();
         for slot in visible {
             let value = |o: &OfferIndex| self.bound.slots.value(*slot, &catalog[*o], &self.bound.interner);
             let column = choices.offers.iter().map(value);

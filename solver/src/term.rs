@@ -260,10 +260,11 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// The sum over every dedicated component and the shared pool.
+    /// The sum over every dedicated component with nodes and the shared pool.
     fn over_all_nodes(&self, part: impl Fn(Option<ComponentId>) -> Term) -> Term {
         let application = &self.snapshot.application;
         let ids = (0..application.components.len()).map(|i| ComponentId(i as u32));
+        let ids = ids.filter(|c| !application[*c].is_free());
         let (shared, dedicated): (Vec<_>, Vec<_>) = ids.partition(|c| self.is_shared(*c));
         let mut parts: Vec<Term> = dedicated.into_iter().map(|c| part(Some(c))).collect();
         if !shared.is_empty() {

@@ -85,6 +85,7 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
             minimum_lifetime_s: draw.chance(50).then_some(60.0),
         },
         labels: Arc::new(labels),
+        configuration: None,
     }
 }
 
@@ -368,7 +369,7 @@ impl Maker<'_> {
             let instances = chosen.iter().map(|(c, most)| (*c, self.draw.number(1, (*most).clamp(1, 2)))).collect();
             groups.push(NodeGroup { offer: any(self.draw), zone: None, instances, count: self.draw.number(1, 2) });
         }
-        let mut placement = Placement { groups };
+        let mut placement = Placement::of(groups);
         placement.normalize();
         placement
     }

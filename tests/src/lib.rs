@@ -1,6 +1,6 @@
 //! What only the whole can show.
 //!
-//! [`generate`] draws small models over the whole language, [`oracle`] enumerates every placement of one and lets the
+//! [`generate`] draws small models over the whole language, [`choices`] such with configurations and free attributes, [`oracle`] enumerates every placement of one and lets the
 //! checker and the exact evaluator of `cardinal_models` judge them, [`mod@reference`] formulates linear models a second
 //! time with an assignment of instances to offers, [`agreement`] says what the solver's answer must have in common with
 //! the oracle's, [`laws`] changes models in ways whose effect is known, and [`cases`] runs a check over many seeds.
@@ -10,6 +10,7 @@
 
 pub mod agreement;
 pub mod cases;
+pub mod choices;
 pub mod draw;
 pub mod formulas;
 pub mod generate;

@@ -12,7 +12,8 @@ use cardinal_models::application::{ComponentId, Structure};
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
-use cardinal_models::placement::{NodeGroup, Placement};
+use cardinal_models::offer::Attribute;
+use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::verify::{Rule, Violation, verify};
 
@@ -99,6 +100,7 @@ pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
         let mut placement = Placement::default();
         for part in &parts {
             placement.groups.extend(part[rest % part.len()].groups.iter().cloned());
+            placement.settings.extend(part[rest % part.len()].settings.iter().cloned());
             rest /= part.len();
         }
         placement.normalize();
@@ -155,14 +157,14 @@ fn is_own(snapshot: &Snapshot, violation: &Violation) -> bool {
                 )
             })
         }
-        Rule::Cardinality | Rule::Quota | Rule::Constraint | Rule::Moveable => false,
+        Rule::Cardinality | Rule::Choice | Rule::Quota | Rule::Constraint | Rule::Moveable => false,
     }
 }
 
 /// True when the part can belong to an admissible placement, as far as the part alone tells.
 fn may_stand(snapshot: &Snapshot, part: &Placement, components: &[ComponentId]) -> bool {
     let own_names = |v: &Violation| {
-        matches!(v.rule, Rule::Cardinality | Rule::Moveable)
+        matches!(v.rule, Rule::Cardinality | Rule::Choice | Rule::Moveable)
             && components.iter().any(|c| snapshot.application[*c].name.as_ref() == v.name)
     };
     !verify(snapshot, part).iter().any(|v| is_own(snapshot, v) || own_names(v))
@@ -176,6 +178,9 @@ fn zones(snapshot: &Snapshot, offer: OfferIndex, by_zone: bool) -> Vec<Option<u1
 
 fn dedicated(snapshot: &Snapshot, id: ComponentId) -> Result<Vec<Placement>, TooLarge> {
     let component = &snapshot.application[id];
+    if component.is_free() {
+        return free(snapshot, id);
+    }
     let by_zone = component.spread.iter().any(|s| s.by == SpreadBy::Zone);
     let node = |offer, zone| NodeGroup { offer, zone, instances: vec![(id, 1)], count: 1 };
     let of_offer = |offer: OfferIndex| zones(snapshot, offer, by_zone).into_iter().map(move |z| node(offer, z));
@@ -195,8 +200,31 @@ fn dedicated(snapshot: &Snapshot, id: ComponentId) -> Result<Vec<Placement>, Too
     Ok(found)
 }
 
+/// Every combination of numbers of instances and values of free attributes.
+fn free(snapshot: &Snapshot, id: ComponentId) -> Result<Vec<Placement>, TooLarge> {
+    let component = &snapshot.application[id];
+    let counts = component.cardinality.iter().map(f64::from).collect();
+    let mut choices: Vec<(Attribute, Vec<f64>)> = vec![(Attribute::Cardinality, counts)];
+    choices.extend(component.attributes().iter().map(|free| (free.attribute.clone(), free.domain.iter().collect())));
+    let mut found = vec![Placement::default()];
+    for (attribute, values) in choices {
+        if found.len().saturating_mul(values.len()) > MOST_PLACEMENTS {
+            return Err(TooLarge);
+        }
+        let with = |placement: &Placement, value: &f64| {
+            let mut placement = placement.clone();
+            let setting = Setting { component: id, attribute: attribute.clone(), value: SettingValue(*value) };
+            placement.settings.push(setting);
+            placement
+        };
+        found = found.iter().flat_map(|p| values.iter().map(|v| with(p, v)).collect::<Vec<_>>()).collect();
+    }
+    found.retain(|part| may_stand(snapshot, part, &[id]));
+    Ok(found)
+}
+
 fn node_may_stand(snapshot: &Snapshot, node: &NodeGroup) -> bool {
-    let alone = Placement { groups: vec![node.clone()] };
+    let alone = Placement::of(vec![node.clone()]);
     !verify(snapshot, &alone).iter().any(|v| is_own(snapshot, v))
 }
 
@@ -254,7 +282,7 @@ fn multisets(
         if found.len() >= MOST_PLACEMENTS {
             return Err(TooLarge);
         }
-        found.push(Placement { groups: chosen.clone() });
+        found.push(Placement::of(chosen.clone()));
         multisets(rest, most, chosen, found)?;
         chosen.pop();
     }

@@ -8,7 +8,7 @@ use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::Source;
 use cardinal_models::offer::{CloudKind, Offer, OperatingSystem, Purchase};
-use cardinal_models::placement::{CurrentDeployment, Placement};
+use cardinal_models::placement::{CurrentDeployment, Placement, Setting};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 use cardinal_models::resolve::load;
 use cardinal_models::snapshot::Snapshot;
@@ -84,6 +84,7 @@ pub fn plain_offer(id: &str, cores: u64, memory_gib: u64, price: f64) -> Offer {
         price: Price::from_units(price).unwrap_or(Price::ZERO),
         lifecycle: Default::default(),
         labels: Arc::default(),
+        configuration: None,
     }
 }
 
@@ -97,6 +98,9 @@ pub fn shown(snapshot: &Snapshot, placement: &Placement) -> String {
         format!("{} x {}{zone} [{}]", g.count, offer.id, hosts.join(", "))
     };
     let nodes: Vec<String> = placement.groups.iter().map(node).collect();
+    let setting =
+        |s: &Setting| format!("{}.{} = {}", snapshot.application[s.component].name, s.attribute.name(), s.value.0);
+    let nodes: Vec<String> = nodes.into_iter().chain(placement.settings.iter().map(setting)).collect();
     if nodes.is_empty() { "nothing".to_owned() } else { nodes.join("; ") }
 }
 

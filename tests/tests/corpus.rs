@@ -62,7 +62,7 @@ fn fcr(current: u32, rt: f64) -> (Snapshot, Arc<cardinal_models::application::Ap
     let app = model.component("Component_App").unwrap();
     let free = cardinal_models::admissible::admissible(&model, &offers, app);
     let placement =
-        Placement { groups: vec![NodeGroup { offer: free[0], zone: None, instances: vec![(app, 1)], count: current }] };
+        Placement::of(vec![NodeGroup { offer: free[0], zone: None, instances: vec![(app, 1)], count: current }]);
     snapshot.current = Some(CurrentDeployment { placement, vanished: Vec::new() });
     (snapshot, model)
 }

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use cardinal_solver::{Settings, solve};
 use cardinal_tests::agreement::{Refusal, compare};
 use cardinal_tests::cases::each;
+use cardinal_tests::choices;
 use cardinal_tests::generate::{Size, world};
 use cardinal_tests::oracle::{Verdict, best};
 use cardinal_tests::shrink::shrink;
@@ -39,10 +40,19 @@ fn the_answer_is_the_best_of_all_larger_fleets() {
     all_agree("the answer is the best of all larger fleets", 2_000, &size);
 }
 
+#[test]
+fn the_answer_is_the_best_of_all_configurations_and_free_values() {
+    agree("the answer is the best of all configurations and free values", 3_000, |seed| choices::world(seed, 3));
+}
+
 fn all_agree(name: &str, cases: u64, size: &Size) {
+    agree(name, cases, |seed| world(seed, size));
+}
+
+fn agree(name: &str, cases: u64, world: impl Fn(u64) -> World + Sync) {
     let seen = Mutex::new(Seen::default());
     each(name, cases, |seed| {
-        let world = world(seed, size);
+        let world = world(seed);
         let snapshot = world.snapshot();
         let Ok(verdict) = best(&snapshot) else {
             seen.lock().unwrap().too_large += 1;

@@ -282,7 +282,7 @@ fn a_node_in_a_zone_that_is_not_told_is_not_in_a_zone_of_its_own() {
     let shared = "{cardinality: 1..3, hosting: shared, requires: {cores: 1, memory: 1 GiB}, placement: {spread: {by: zone, at_most: 1}}}";
     let mut world = of(&format!("components:\n  web: {shared}\nutility: {{maximize: web.cardinality}}"), vec![offer]);
     let node = NodeGroup { offer: OfferIndex(0), zone: None, instances: vec![(ComponentId(0), 1)], count: 1 };
-    world.current = Some(Placement { groups: vec![node] });
+    world.current = Some(Placement::of(vec![node]));
     assert_eq!(best_of(&world).utility, 2.0);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardinal_models::application::{Application, ComponentId, Direction};
+use cardinal_models::application::{Application, Choice, ComponentId, Direction};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::placement::{CurrentDeployment, Placement, VanishedNodes};
@@ -93,7 +93,8 @@ pub fn compose(parts: Composition<'_>) -> Answer {
             .collect(),
         warnings: warnings.iter().map(warning).collect(),
         catalog: CatalogAnswer {
-            offers: catalog.len(),
+            used: application.components.iter().any(|c| matches!(c.choice, Choice::Offers)),
+            offers: catalog.offers().iter().filter(|o| o.configuration.is_none()).count(),
             date: told(&catalog.date),
             age_days: clock::age_days(&catalog.date, today),
             source: told(&catalog.source),
@@ -111,7 +112,19 @@ fn components(snapshot: &Snapshot, placement: &Placement) -> IndexMap<String, Co
             let instances = u64::from(*on_node) * u64::from(group.count);
             let component = components.entry(application[*id].name.to_string()).or_default();
             component.cardinality += instances;
-            *component.offers.entry(snapshot.catalog[group.offer].id.to_string()).or_default() += instances;
+            let offer = &snapshot.catalog[group.offer];
+            *component.offers.entry(offer.id.to_string()).or_default() += instances;
+            component.configuration = offer.configuration.as_ref().map(|c| c.name.to_string());
+        }
+    }
+    // In the order of the model.
+    for (index, described) in application.components.iter().enumerate().filter(|(_, c)| c.is_free()) {
+        let id = ComponentId(index as u32);
+        let component = components.entry(described.name.to_string()).or_default();
+        component.cardinality = placement.cardinality(id);
+        for free in described.attributes() {
+            let value = placement.setting(id, &free.attribute);
+            component.attributes.extend(value.map(|value| (free.attribute.name().to_owned(), value)));
         }
     }
     components
@@ -134,6 +147,7 @@ fn nodes(snapshot: &Snapshot, placement: &Placement) -> Vec<NodeAnswer> {
             purchase: offer.purchase.as_str(),
             cores: offer.cores.count(),
             memory_mib: offer.memory.mib(),
+            configuration: offer.configuration.as_ref().map(|c| c.name.to_string()),
             shared: group.instances.iter().any(|(id, _)| application[*id].hosting == Hosting::Shared),
         }
     });
@@ -236,7 +250,7 @@ fn warning(finding: &Finding) -> WarningAnswer {
 
 fn proof(application: &Application, outcome: &Outcome) -> ProofAnswer {
     let report = &outcome.report;
-    let reductions = report.reductions.iter().map(|r| {
+    let reductions = report.reductions.iter().filter(|r| !application[r.component].is_free()).map(|r| {
         let answer = ReductionAnswer { admissible: r.admissible, kept: r.kept };
         (application[r.component].name.to_string(), answer)
     });

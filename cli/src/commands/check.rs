@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cardinal_interop::cp::Over;
 use serde_json::{Value, json};
 
 use crate::arguments::{Check, ReportForm};
@@ -44,7 +45,7 @@ fn judge(path: &Path, arguments: &Check) -> Verdict {
         }
     };
     let file = source.name.clone();
-    match interpret(&source, arguments.from) {
+    match interpret(&source, arguments.from, Over::Domains) {
         Ok(model) => Verdict { file, findings: model.warnings.clone(), model: Some(model) },
         Err(errors) => Verdict { file, model: None, findings: findings(&source, errors) },
     }

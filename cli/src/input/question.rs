@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use cardinal_interop::cp::Over;
+use cardinal_models::application::Component;
 use cardinal_models::snapshot::Snapshot;
 
-use super::model::{self, Model};
+use super::model::{self, Goal, Model};
 use super::{catalogs, current, metrics};
 use crate::arguments::Question;
 use crate::clock;
@@ -26,7 +28,13 @@ pub struct Asked {
 
 /// Reads the model, the catalogs, the metric values and the running deployment. The warnings about the model are shown.
 pub fn load(arguments: &Question) -> Result<Asked, Failure> {
-    let model = model::load(&arguments.model, arguments.from)?;
+    let over = if arguments.catalogs.is_empty() { Over::Domains } else { Over::Offers };
+    let model = model::load_over(&arguments.model, arguments.from, over)?;
+    let model = match (&arguments.maximize, &arguments.minimize) {
+        (Some(formula), _) => model::pursue(model, Goal::Maximize(formula))?,
+        (None, Some(formula)) => model::pursue(model, Goal::Minimize(formula))?,
+        (None, None) => model,
+    };
     render::diagnostics::show(&model.warnings);
     // Mistakes of the command line are told together.
     let values = metrics::read(&model.application, &arguments.metrics);
@@ -44,12 +52,14 @@ pub fn load(arguments: &Question) -> Result<Asked, Failure> {
         let message = format!("the prices of the catalog are {age} days old");
         warnings.push(Finding::warning(message).help("read them anew; see `cardinal catalog import --help`"));
     }
-    let running = match &arguments.current {
-        Some(path) => Some(current::load(path, &model.application, &catalog)?),
-        None => None,
-    };
+    if model.application.objective.is_default && model.application.components.iter().all(Component::is_free) {
+        let message = "nothing is valued: any assignment that satisfies the constraints is as good as any other";
+        warnings.push(Finding::warning(message).help("give a goal with `--maximize FORMULA` or `--minimize FORMULA`"));
+    }
     let mut snapshot = Snapshot::new(model.application.clone(), Arc::new(catalog));
     snapshot.metrics = values;
-    snapshot.current = running;
+    if let Some(path) = &arguments.current {
+        snapshot.current = Some(current::load(path, &model.application, &snapshot.catalog)?);
+    }
     Ok(Asked { model, snapshot, warnings })
 }

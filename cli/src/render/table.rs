@@ -25,11 +25,12 @@ pub enum EndedBy {
 pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
     let mut out = String::new();
     headline(&mut out, answer, ended_by);
-    if answer.nodes.is_empty() {
+    if answer.components.is_empty() {
         out.push('\n');
         conflict::section(&mut out, answer);
     } else {
         placement(&mut out, answer);
+        settings(&mut out, answer);
         shared_nodes(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
@@ -134,7 +135,7 @@ fn placement(out: &mut String, answer: &Answer) {
     let mut shown = Vec::new();
     let mut last = "";
     let decimals = decimals(rows.values().filter_map(|fleet| fleet.node).filter(|n| !n.shared).map(|n| n.price));
-    for ((name, offer), fleet) in &rows {
+    for ((name, _), fleet) in &rows {
         let Some(node) = fleet.node else { continue };
         let name_cell = if *name == last { String::new() } else { clean(name) };
         last = name;
@@ -152,7 +153,7 @@ fn placement(out: &mut String, answer: &Answer) {
         shown.push(vec![
             name_cell,
             fleet.instances.to_string(),
-            clean(offer),
+            offer_name(node),
             machine_type(node),
             clean(&region),
             each,
@@ -160,17 +161,47 @@ fn placement(out: &mut String, answer: &Answer) {
         ]);
     }
     for (name, component) in &answer.components {
-        if component.cardinality == 0 {
+        if component.cardinality == 0 && component.attributes.is_empty() {
             shown.push(vec![clean(name), "0".to_owned()]);
         }
+    }
+    if shown.is_empty() {
+        return;
     }
     out.push('\n');
     out.push_str(&lines(&table_of(&headers, shown)));
 }
 
+/// The offer; of a configuration its own name, because the component stands beside it.
+fn offer_name(node: &NodeAnswer) -> String {
+    clean(node.configuration.as_ref().unwrap_or(&node.offer))
+}
+
+/// The chosen values of components with free attributes.
+fn settings(out: &mut String, answer: &Answer) {
+    let free: Vec<_> = answer.components.iter().filter(|(_, c)| !c.attributes.is_empty()).collect();
+    if free.is_empty() {
+        return;
+    }
+    let mut shown = table(&["Component", ">Instances", "Attribute", ">Value"]);
+    for (name, component) in free {
+        let mut first = Some((clean(name), component.cardinality.to_string()));
+        for (attribute, value) in &component.attributes {
+            let (name, instances) = first.take().unwrap_or_default();
+            shown.add_row([name, instances, clean(attribute), number(*value)]);
+        }
+    }
+    out.push('\n');
+    out.push_str(&lines(&shown));
+}
+
 /// The machine type, unless the offer says it already.
 fn machine_type(node: &NodeAnswer) -> String {
-    if node.machine_type == node.offer { String::new() } else { clean(&node.machine_type) }
+    if node.machine_type == node.offer || node.configuration.is_some() {
+        String::new()
+    } else {
+        clean(&node.machine_type)
+    }
 }
 
 fn shared_nodes(out: &mut String, answer: &Answer) {
@@ -262,6 +293,9 @@ fn metrics(out: &mut String, answer: &Answer) {
 
 fn catalog(out: &mut String, answer: &Answer) {
     let catalog = &answer.catalog;
+    if !catalog.used {
+        return;
+    }
     let mut text = format!("catalog: {}", count(catalog.offers, "offer"));
     if let Some(date) = &catalog.date {
         text.push_str(&format!(" of {}", clean(date)));

@@ -14,7 +14,7 @@ mod limits;
 mod locations;
 mod metrics;
 mod requirements;
-mod tree;
+pub(crate) mod tree;
 
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Source};
 use cardinal_models::document::{ModelDocument, Scalar, UtilityDocument};

@@ -14,13 +14,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::limits;
 
 /// An element.
-pub(super) type Node<'a> = roxmltree::Node<'a, 'a>;
+pub(crate) type Node<'a> = roxmltree::Node<'a, 'a>;
 
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const XMI: &str = "http://www.omg.org/XMI";
 
 /// Parses a text within the limits.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, Diagnostic> {
+pub(crate) fn parse(text: &str) -> Result<Document<'_>, Diagnostic> {
     limits::check(text)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: limits::NODES_MAX, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|error| {
@@ -42,11 +42,11 @@ fn offset_of(text: &str, row: u32, col: u32) -> Option<usize> {
 }
 
 /// The models whose elements are converted one by one.
-pub(super) const MODELS_WITH_PARTS: [&str; 4] =
+pub(crate) const MODELS_WITH_PARTS: [&str; 4] =
     ["requirementModels", "metricModels", "constraintModels", "locationModels"];
 
 /// An XMI document with its references.
-pub(super) struct Tree<'a> {
+pub(crate) struct Tree<'a> {
     root: Node<'a>,
     children: FxHashMap<(NodeId, &'a str), Vec<Node<'a>>>,
     ids: FxHashMap<&'a str, Node<'a>>,
@@ -55,7 +55,7 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// Indexes the children and ids of a document. `root` is the CAMEL model, which an `xmi:XMI` element may wrap.
-    pub(super) fn new(root: Node<'a>) -> Self {
+    pub(crate) fn new(root: Node<'a>) -> Self {
         let mut children: FxHashMap<(NodeId, &str), Vec<Node>> = FxHashMap::default();
         let mut ids = FxHashMap::default();
         for node in root.descendants().filter(Node::is_element) {
@@ -70,37 +70,37 @@ impl<'a> Tree<'a> {
     }
 
     /// The root element.
-    pub(super) fn root(&self) -> Node<'a> {
+    pub(crate) fn root(&self) -> Node<'a> {
         self.root
     }
 
     /// The children with a tag, in order.
-    pub(super) fn children(&self, node: Node<'a>, tag: &'a str) -> &[Node<'a>] {
+    pub(crate) fn children(&self, node: Node<'a>, tag: &'a str) -> &[Node<'a>] {
         self.children.get(&(node.id(), tag)).map_or(&[], Vec::as_slice)
     }
 
     /// The first child with a tag.
-    pub(super) fn child(&self, node: Node<'a>, tag: &'a str) -> Option<Node<'a>> {
+    pub(crate) fn child(&self, node: Node<'a>, tag: &'a str) -> Option<Node<'a>> {
         self.children(node, tag).first().copied()
     }
 
     /// The children with a tag of every child of the root with another.
-    pub(super) fn all(&self, model: &'a str, tag: &'a str) -> Vec<Node<'a>> {
+    pub(crate) fn all(&self, model: &'a str, tag: &'a str) -> Vec<Node<'a>> {
         self.children(self.root, model).iter().flat_map(|m| self.children(*m, tag)).copied().collect()
     }
 
     /// Remembers that the conversion used an element.
-    pub(super) fn mark(&self, node: Node<'a>) {
+    pub(crate) fn mark(&self, node: Node<'a>) {
         self.used.borrow_mut().insert(node.id());
     }
 
     /// True when the conversion used the element.
-    pub(super) fn is_used(&self, node: Node<'a>) -> bool {
+    pub(crate) fn is_used(&self, node: Node<'a>) -> bool {
         self.used.borrow().contains(&node.id())
     }
 
     /// The elements that a reference attribute names, and child elements of that name with an `href`.
-    pub(super) fn references(&self, node: Node<'a>, attribute: &'a str) -> Result<Vec<Node<'a>>, Diagnostic> {
+    pub(crate) fn references(&self, node: Node<'a>, attribute: &'a str) -> Result<Vec<Node<'a>>, Diagnostic> {
         if let Some(link) = self.children(node, attribute).iter().find(|c| c.attribute("href").is_some()) {
             return Err(self
                 .error(*link, "a reference leads to another file")
@@ -111,7 +111,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The element that a reference attribute names, the first of several.
-    pub(super) fn reference(&self, node: Node<'a>, attribute: &'a str) -> Result<Option<Node<'a>>, Diagnostic> {
+    pub(crate) fn reference(&self, node: Node<'a>, attribute: &'a str) -> Result<Option<Node<'a>>, Diagnostic> {
         Ok(self.references(node, attribute)?.first().copied())
     }
 
@@ -162,7 +162,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The positional path of an element.
-    pub(super) fn path(&self, node: Node<'a>) -> String {
+    pub(crate) fn path(&self, node: Node<'a>) -> String {
         let mut steps = Vec::new();
         let mut at = node;
         while at != self.root {
@@ -182,18 +182,18 @@ impl<'a> Tree<'a> {
     }
 
     /// An error at an element.
-    pub(super) fn error(&self, node: Node<'a>, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn error(&self, node: Node<'a>, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(tag_span(node), message).at(self.path(node))
     }
 
     /// An error at an attribute of an element, or at the element when it lacks the attribute.
-    pub(super) fn error_at(&self, node: Node<'a>, attribute: &str, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn error_at(&self, node: Node<'a>, attribute: &str, message: impl Into<String>) -> Diagnostic {
         let span = node.attribute_node(attribute).map_or_else(|| tag_span(node), span_of);
         Diagnostic::error(span, message).at(self.path(node))
     }
 
     /// A number in an attribute; 0 when it is missing, as EMF leaves out default values.
-    pub(super) fn number(&self, node: Node<'a>, attribute: &str) -> Result<f64, Diagnostic> {
+    pub(crate) fn number(&self, node: Node<'a>, attribute: &str) -> Result<f64, Diagnostic> {
         let Some(text) = node.attribute(attribute) else { return Ok(0.0) };
         match text.trim().parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
@@ -205,12 +205,12 @@ impl<'a> Tree<'a> {
 }
 
 /// The name of an element, empty when it has none.
-pub(super) fn name(node: Node<'_>) -> &str {
+pub(crate) fn name(node: Node<'_>) -> &str {
     node.attribute("name").unwrap_or("")
 }
 
 /// The name of an element for messages: its `name`, its `id`, or its tag.
-pub(super) fn label<'a>(node: Node<'a>) -> &'a str {
+pub(crate) fn label<'a>(node: Node<'a>) -> &'a str {
     match (node.attribute("name"), node.attribute("id")) {
         (Some(name), _) if !name.is_empty() => name,
         (_, Some(id)) if !id.is_empty() => id,
@@ -219,42 +219,42 @@ pub(super) fn label<'a>(node: Node<'a>) -> &'a str {
 }
 
 /// The name of an element with its place.
-pub(super) fn spanned_name(node: Node<'_>) -> Spanned<String> {
+pub(crate) fn spanned_name(node: Node<'_>) -> Spanned<String> {
     let span = node.attribute_node("name").map_or_else(|| tag_span(node), span_of);
     Spanned::new(name(node).to_owned(), span)
 }
 
 /// The type of an element without its package: `RawMetric` of `xsi:type="metric:RawMetric"`, empty when it has none.
-pub(super) fn type_of<'a>(node: Node<'a>) -> &'a str {
+pub(crate) fn type_of<'a>(node: Node<'a>) -> &'a str {
     let text = node.attribute((XSI, "type")).unwrap_or("");
     text.rsplit_once(':').map_or(text, |(_, kind)| kind)
 }
 
 /// The type of an element with its package, or its tag.
-pub(super) fn kind_of<'a>(node: Node<'a>) -> &'a str {
+pub(crate) fn kind_of<'a>(node: Node<'a>) -> &'a str {
     node.attribute((XSI, "type")).unwrap_or_else(|| node.tag_name().name())
 }
 
 /// True for `true` in a truth-valued attribute.
-pub(super) fn flag(node: Node<'_>, attribute: &str) -> bool {
+pub(crate) fn flag(node: Node<'_>, attribute: &str) -> bool {
     node.attribute(attribute).is_some_and(|v| v.trim() == "true" || v.trim() == "1")
 }
 
 /// The values of an attribute of several texts, which EMF writes as child elements and editors as a list.
-pub(super) fn texts<'a>(node: Node<'a>, feature: &str) -> Vec<&'a str> {
+pub(crate) fn texts<'a>(node: Node<'a>, feature: &str) -> Vec<&'a str> {
     let listed = node.attribute(feature).into_iter().flat_map(|v| v.split([',', ' ', ';']));
     let elements = node.children().filter(|c| c.has_tag_name(feature)).filter_map(|c| c.text());
     listed.chain(elements).map(str::trim).filter(|v| !v.is_empty()).collect()
 }
 
 /// The place of an attribute's value.
-pub(super) fn span_of(attribute: roxmltree::Attribute<'_, '_>) -> Span {
+pub(crate) fn span_of(attribute: roxmltree::Attribute<'_, '_>) -> Span {
     let range = attribute.range_value();
     Span::new(range.start, range.end)
 }
 
 /// The place of an element's start: `<` and its tag name as it is written.
-pub(super) fn tag_span(node: Node<'_>) -> Span {
+pub(crate) fn tag_span(node: Node<'_>) -> Span {
     let range = node.range();
     let text = node.document().input_text().get(range.clone()).unwrap_or_default();
     let length = text.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(text.len());
@@ -262,7 +262,7 @@ pub(super) fn tag_span(node: Node<'_>) -> Span {
 }
 
 /// A text short enough for a message.
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     const MOST: usize = 80;
     if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain("...".chars()).collect() }
 }

@@ -170,6 +170,7 @@ impl<'s> Assembler<'s> {
             price: draft.price,
             lifecycle: draft.lifecycle,
             labels: self.texts.share_labels(&draft.labels),
+            configuration: None,
         }
     }
 

@@ -226,6 +226,7 @@ fn awkward() -> Offer {
         architecture: "riscv64".into(),
         os: OperatingSystem::Unknown,
         price: Price::from_nanos(123_456_789),
+        configuration: None,
         lifecycle: Lifecycle { interruption_rate: Some(0.05), start_up_s: Some(42.5), minimum_lifetime_s: Some(60.0) },
         labels: Arc::new(
             [("x y", LabelValue::Number(0.1)), ("z", LabelValue::Text("~".into()))]

@@ -25,8 +25,20 @@ pub(super) const MODEL_KEYS: &[&str] = &[
 ];
 pub(super) const CATALOG_KEYS: &[&str] =
     &["providers", "regions", "purchase", "machine_types", "without_machine_types"];
-pub(super) const COMPONENT_KEYS: &[&str] =
-    &["description", "cardinality", "hosting", "per_node", "fleet", "requires", "placement", "needs", "moveable"];
+pub(super) const COMPONENT_KEYS: &[&str] = &[
+    "description",
+    "cardinality",
+    "hosting",
+    "per_node",
+    "fleet",
+    "requires",
+    "placement",
+    "needs",
+    "moveable",
+    "configurations",
+    "attributes",
+];
+pub(super) const CONFIGURATION_TABLE_KEYS: &[&str] = &["columns", "rows"];
 pub(super) const REQUIRES_KEYS: &[&str] =
     &["cores", "memory", "disk", "gpus", "price", "interruption_rate", "start_up", "minimum_lifetime", "labels"];
 pub(super) const PLACEMENT_KEYS: &[&str] =
@@ -151,7 +163,43 @@ fn component(reader: &mut Reader, node: &Node, path: &str) -> Option<ComponentDo
         placement: f.read("placement", placement),
         needs: f.names("needs"),
         moveable: f.bool("moveable"),
+        configurations: f.read("configurations", configurations),
+        attributes: f
+            .entries("attributes", "a mapping from names of attributes to their values", |r, n, p| r.one_or_many(n, p)),
     })
+}
+
+/// A list of configurations, or a table of them.
+fn configurations(reader: &mut Reader, node: &Node, path: &str) -> Option<ConfigurationsDocument> {
+    if let Kind::List(items) = &node.kind {
+        let each = reader.list(items, path, |r, n, p| {
+            r.entries(
+                n,
+                p,
+                "a configuration such as `{name: small, cardinality: 2, price: 0.10, cores: 2}`",
+                |r, n, p| r.scalar(n, p, "a number, a quantity or a text"),
+            )
+        });
+        return each.map(ConfigurationsDocument::Each);
+    }
+    let mut f =
+        reader.fields(node, path, "a list of configurations, or `columns` and `rows`", CONFIGURATION_TABLE_KEYS)?;
+    let columns =
+        f.required("columns", "name the attributes: `columns: [cardinality, price, cores]`", |r, n, p| r.names(n, p));
+    let rows = f.required("rows", "write the values: `rows: [[1, 0.10, 2], [2, 0.10, 2]]`", |r, n, p| match &n.kind {
+        Kind::List(rows) => r.list(rows, p, |r, n, p| match &n.kind {
+            Kind::List(cells) => r.list(cells, p, |r, n, p| r.scalar(n, p, "a number, a quantity or a text")),
+            _ => {
+                r.wrong_type(n, p, "a row: a list with a value for every column", None);
+                None
+            }
+        }),
+        _ => {
+            r.wrong_type(n, p, "a list of rows", None);
+            None
+        }
+    });
+    Some(ConfigurationsDocument::Table(ConfigurationTable { columns: columns?, rows: rows? }))
 }
 
 fn requires(reader: &mut Reader, node: &Node, path: &str) -> Option<RequiresDocument> {

@@ -37,7 +37,7 @@ fn world() -> Snapshot {
 /// Two `web` on small; one `worker` on small and two on big; three `api` on one big node.
 fn placed() -> Placement {
     let groups = vec![group(0, 2, &[(0, 1)]), group(0, 1, &[(1, 1)]), group(1, 2, &[(1, 1)]), group(1, 1, &[(2, 3)])];
-    Placement { groups }
+    Placement::of(groups)
 }
 
 fn value_in(snapshot: &Snapshot, placement: &Placement, text: &str) -> Result<f64, EvaluationErrorKind> {
@@ -134,7 +134,7 @@ fn what_is_undefined_has_a_place() {
     let empty = Placement::default();
     assert_eq!(value_in(&snapshot, &empty, "web.price"), Err(EvaluationErrorKind::EmptyFleet("web".into())));
     assert_eq!(value_in(&snapshot, &empty, "web.cardinality"), Ok(0.0));
-    let uneven = Placement { groups: vec![group(0, 1, &[(0, 1)]), group(1, 1, &[(0, 1)])] };
+    let uneven = Placement::of(vec![group(0, 1, &[(0, 1)]), group(1, 1, &[(0, 1)])]);
     assert!(matches!(value_in(&snapshot, &uneven, "web.cores"), Err(EvaluationErrorKind::NotUniform { .. })));
     // What they do not differ in is known all the same.
     assert_eq!(value_in(&snapshot, &uneven, "web.country == 'DE'"), Ok(1.0));
@@ -166,7 +166,7 @@ fn what_runs_now_is_another_placement() {
         price: price.and_then(Price::from_units),
         instances: vec![(ComponentId(0), 1)],
     };
-    let placement = Placement { groups: vec![group(1, 1, &[(0, 1)])] };
+    let placement = Placement::of(vec![group(1, 1, &[(0, 1)])]);
     snapshot.current = Some(CurrentDeployment { placement: placement.clone(), vanished: vec![vanished(Some(0.25))] });
     assert_eq!(now(&snapshot, "current(web.cardinality)"), Ok(3.0));
     assert_eq!(now(&snapshot, "web.cardinality - current(web.cardinality)"), Ok(-1.0));
@@ -184,11 +184,11 @@ fn what_runs_now_is_another_placement() {
 #[test]
 fn a_foreign_placement_is_an_error() {
     let snapshot = world();
-    let foreign = Placement { groups: vec![group(77, 1, &[(0, 1)])] };
+    let foreign = Placement::of(vec![group(77, 1, &[(0, 1)])]);
     assert_eq!(value_in(&snapshot, &foreign, "total_cost"), Err(EvaluationErrorKind::Unknown("offer")));
     assert_eq!(value_in(&snapshot, &foreign, "web.cores"), Err(EvaluationErrorKind::Unknown("offer")));
     let many = group(0, u32::MAX, &[(0, u32::MAX), (0, u32::MAX)]);
-    let many = Placement { groups: vec![many; 2] };
+    let many = Placement::of(vec![many; 2]);
     assert_eq!(value_in(&snapshot, &many, "web.cardinality"), Err(EvaluationErrorKind::TooMany));
 }
 
@@ -205,7 +205,7 @@ fn metrics_that_mention_each_other_stay_cheap_and_shallow() {
         add_metric(&mut app, &format!("m{i}"), Some(&format!("m{}{}", i - 1, "+1".repeat(280))), None);
     }
     let snapshot = snapshot(app, vec![offer("o", 1, 1, 1.0)]);
-    let placement = Placement { groups: vec![group(0, 2, &[(0, 1)])] };
+    let placement = Placement::of(vec![group(0, 2, &[(0, 1)])]);
     assert_eq!(value_in(&snapshot, &placement, "m59"), Ok(2.0));
     assert_eq!(value_in(&snapshot, &placement, "m61"), Ok(2.0 + 2.0 * 280.0));
     assert_eq!(value_in(&snapshot, &placement, "m89"), Err(EvaluationErrorKind::TooDeep));

@@ -122,9 +122,20 @@ impl Checker<'_> {
         filter: Option<Expr>,
         tree: &Tree,
     ) -> Option<Expr> {
+        self.has_nodes(component, tree)?;
         let ty = Type::Number(unit_of(&body));
         let (body, filter) = (Box::new(body), filter.map(Box::new));
         self.expr(ExprKind::Fleet { aggregate, component, body, filter }, ty, tree)
+    }
+
+    /// Reports an aggregate over a component without nodes and offers.
+    fn has_nodes(&mut self, component: ComponentId, tree: &Tree) -> Option<()> {
+        if !self.scope.own.get(&component).is_some_and(|own| own.free) {
+            return Some(());
+        }
+        let message = "a component with free attributes has no nodes or offers to aggregate over";
+        let help = "its instances are all alike: write `x.cardinality * x.cores` for a sum";
+        self.fail(Diagnostic::error(self.place_of(tree), message).help(help))
     }
 
     /// Checks the body of an aggregate.
@@ -176,6 +187,7 @@ impl Checker<'_> {
         let [argument] = args else { return self.wrong_count(name, args, "one argument", tree) };
         if let (Aggregate::Count, TreeKind::Name(component)) = (aggregate, &argument.kind) {
             let component = self.component(component)?.1.id;
+            self.has_nodes(component, tree)?;
             let body = Expr { kind: ExprKind::Number(1.0), ty: Type::Number(None), span: self.place_of(tree) };
             let kind = ExprKind::Candidates { aggregate, component, body: Box::new(body) };
             return self.expr(kind, Type::Number(None), tree);
@@ -187,6 +199,7 @@ impl Checker<'_> {
             );
         }
         let component = self.only_component(name, argument, tree)?;
+        self.has_nodes(component, tree)?;
         // A candidate is the same whatever surrounds it, so it may stand inside an aggregate over nodes.
         let outer = std::mem::replace(&mut self.over, Over::Candidates(component));
         let body = self.number(argument);

@@ -8,7 +8,7 @@ use crate::document::{Fleet, Hosting};
 use crate::formula::expr::{BinaryOp, Expr, ExprKind, Type};
 use crate::formula::tree::{LiteralUnit, Name, Tree, TreeKind};
 use crate::formula::typing::{Misfit, converted, counted, joined, product, scaled, unified, unit_of};
-use crate::formula::{RESERVED, Scope, ScopeComponent};
+use crate::formula::{OwnAttributes, RESERVED, Scope, ScopeComponent};
 use crate::offer::Attribute;
 use crate::span::Span;
 use crate::unit::{Unit, unit_word};
@@ -247,7 +247,12 @@ impl<'a> Checker<'a> {
 
     fn member(&mut self, component: &Name, attribute: &Name, tree: &Tree) -> Option<Expr> {
         let (_, scope) = self.component(component)?;
-        if let Some(known) = Attribute::named(&attribute.text) {
+        let known = Attribute::named(&attribute.text);
+        if self.scope.own.contains_key(&scope.id) {
+            let known = known.unwrap_or_else(|| Attribute::Label(attribute.text.as_str().into()));
+            return self.attribute(component, scope, known, tree);
+        }
+        if let Some(known) = known {
             return self.attribute(component, scope, known, tree);
         }
         let span = self.place.within(self.text, attribute.span);
@@ -296,8 +301,30 @@ impl<'a> Checker<'a> {
             }
             _ => {}
         }
-        let ty = attribute_type(&attribute);
+        let ty = match self.scope.own.get(&component.id) {
+            Some(own) if attribute != Attribute::Cardinality => match own.attributes.get(&attribute) {
+                Some(ty) => ty.clone(),
+                None => return self.not_its_own(name, &attribute, own, tree),
+            },
+            _ => attribute_type(&attribute),
+        };
         self.expr(ExprKind::Attribute(component.id, attribute), ty, tree)
+    }
+
+    /// A component with configurations or free attributes does not have this attribute.
+    fn not_its_own<T>(&mut self, name: &Name, attribute: &Attribute, own: &OwnAttributes, tree: &Tree) -> Option<T> {
+        const SHOWN: usize = 12;
+        let what = if own.free { "free attributes" } else { "configurations" };
+        let message = format!("`{name}` has no attribute `{}`: it has {what}", attribute.name());
+        let finding = Diagnostic::error(self.place_of(tree), message);
+        let known = || own.attributes.keys().map(Attribute::name);
+        self.fail(match did_you_mean(attribute.name(), known()) {
+            Some(meant) => finding.help(format!("did you mean `{name}.{meant}`?")),
+            None => {
+                let listed: Vec<String> = known().take(SHOWN).map(|a| format!("`{a}`")).collect();
+                finding.help(format!("it has `cardinality`, {}", listed.join(", ")))
+            }
+        })
     }
 
     fn binary(&mut self, op: BinaryOp, a: &Tree, b: &Tree, tree: &Tree) -> Option<Expr> {

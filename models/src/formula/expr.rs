@@ -198,6 +198,42 @@ impl Expr {
         }
     }
 
+    /// The expression as one that stands in no text.
+    #[must_use]
+    pub fn without_places(mut self) -> Expr {
+        self.forget_places();
+        self
+    }
+
+    fn forget_places(&mut self) {
+        self.span = Span::NONE;
+        match &mut self.kind {
+            ExprKind::Number(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Text(_)
+            | ExprKind::Metric(_)
+            | ExprKind::Attribute(..)
+            | ExprKind::TotalCost
+            | ExprKind::NodeCount => {}
+            ExprKind::Negate(x) | ExprKind::Not(x) => x.forget_places(),
+            ExprKind::Binary(_, a, b) => {
+                a.forget_places();
+                b.forget_places();
+            }
+            ExprKind::If(c, a, b) => [c, a, b].into_iter().for_each(|x| x.forget_places()),
+            ExprKind::Call(_, args) => args.iter_mut().for_each(Expr::forget_places),
+            ExprKind::Fleet { body, filter, .. } => {
+                body.forget_places();
+                filter.iter_mut().for_each(|x| x.forget_places());
+            }
+            ExprKind::Candidates { body, .. } => body.forget_places(),
+            ExprKind::Current(x, fallback) => {
+                x.forget_places();
+                fallback.iter_mut().for_each(|x| x.forget_places());
+            }
+        }
+    }
+
     /// The expressions directly inside this one.
     pub fn children(&self) -> Vec<&Expr> {
         match &self.kind {

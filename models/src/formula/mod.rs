@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::application::{ComponentId, MetricId};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Fleet, Hosting};
+use crate::offer::Attribute;
 use crate::span::Span;
 use crate::unit::Unit;
 use check::Checker;
@@ -45,6 +46,17 @@ pub struct Scope {
     pub constants: IndexMap<Arc<str>, (f64, Option<Unit>)>,
     /// The currency of the model, if it names one: a literal in another currency is an error.
     pub currency: Option<String>,
+    /// Components that take no offer of the catalog, with the attributes that they have instead.
+    pub own: IndexMap<ComponentId, OwnAttributes>,
+}
+
+/// The attributes of a component with configurations or free attributes, beside its cardinality.
+#[derive(Clone, Debug, Default)]
+pub struct OwnAttributes {
+    /// True when each is chosen on its own; false when they are those of a configuration.
+    pub free: bool,
+    /// Attributes with their types.
+    pub attributes: IndexMap<Attribute, Type>,
 }
 
 /// A component as formulas see it.

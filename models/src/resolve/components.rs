@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::choice::Chosen;
 use super::{Resolver, graph, shared, span_of};
 use crate::application::{
     Cardinality, Component, ComponentId, DEFAULT_PURCHASES, Demand, Interval, Quota, Requirement, Spread, Subject, Test,
@@ -82,10 +83,14 @@ impl Resolver<'_> {
     /// The components, in the order of the file.
     pub(super) fn components(&mut self) -> Vec<Component> {
         let document = self.document;
+        let chosen = std::mem::take(&mut self.chosen);
         let components: Vec<Component> = document
             .components
             .iter()
-            .map(|(name, component)| self.one_component(&format!("components.{}", name.value), name, component))
+            .zip(chosen)
+            .map(|((name, component), chosen)| {
+                self.one_component(&format!("components.{}", name.value), name, component, chosen)
+            })
             .collect();
         let needs: Vec<Vec<usize>> = components.iter().map(|c| c.needs.iter().map(|id| id.index()).collect()).collect();
         for cycle in graph::order(&needs).1 {
@@ -99,7 +104,13 @@ impl Resolver<'_> {
         components
     }
 
-    fn one_component(&mut self, path: &str, name: &Spanned<String>, document: &ComponentDocument) -> Component {
+    fn one_component(
+        &mut self,
+        path: &str,
+        name: &Spanned<String>,
+        document: &ComponentDocument,
+        chosen: Chosen,
+    ) -> Component {
         let cardinality = document.cardinality.as_ref().and_then(|value| {
             let cardinality = requirement::cardinality(value);
             self.keep_all(&format!("{path}.cardinality"), cardinality)
@@ -127,7 +138,7 @@ impl Resolver<'_> {
         Component {
             name: shared(name),
             span: name.span,
-            cardinality: cardinality.unwrap_or_else(|| Cardinality::new(Vec::new())),
+            cardinality: cardinality.or(chosen.cardinality).unwrap_or_else(|| Cardinality::new(Vec::new())),
             hosting,
             fleet: document.fleet.unwrap_or_default(),
             per_node,
@@ -137,6 +148,7 @@ impl Resolver<'_> {
             spread,
             needs,
             moveable: document.moveable.unwrap_or(true),
+            choice: chosen.choice,
         }
     }
 
@@ -165,7 +177,7 @@ impl Resolver<'_> {
     }
 
     /// A number of instances or nodes, at least 1.
-    fn count(&mut self, path: &str, value: &Spanned<crate::document::Scalar>) -> Option<u32> {
+    pub(super) fn count(&mut self, path: &str, value: &Spanned<crate::document::Scalar>) -> Option<u32> {
         let number = requirement::whole(value, 1).and_then(|n| {
             let limit = u64::from(Cardinality::LIMIT);
             let too_large = || Diagnostic::error(value.span, format!("the number is at most {limit}"));

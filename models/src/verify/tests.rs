@@ -39,14 +39,12 @@ fn offers() -> Vec<Offer> {
 }
 
 fn good() -> Placement {
-    Placement {
-        groups: vec![
-            group(0, 2, &[(WEB, 1)]),
-            group(0, 1, &[(WORKER, 1)]),
-            group(1, 1, &[(WORKER, 1)]),
-            group(1, 1, &[(API, 2), (CACHE, 2)]),
-        ],
-    }
+    Placement::of(vec![
+        group(0, 2, &[(WEB, 1)]),
+        group(0, 1, &[(WORKER, 1)]),
+        group(1, 1, &[(WORKER, 1)]),
+        group(1, 1, &[(API, 2), (CACHE, 2)]),
+    ])
 }
 
 /// The kinds of rule that are broken, each once.
@@ -342,7 +340,7 @@ fn what_may_not_move_stays() {
     app.components[WORKER as usize].moveable = false;
     let mut world = snapshot(app, offers());
     world.current = Some(CurrentDeployment {
-        placement: Placement { groups: vec![group(0, 1, &[(WORKER, 1)])] },
+        placement: Placement::of(vec![group(0, 1, &[(WORKER, 1)])]),
         vanished: vec![VanishedNodes { offer: "gone".into(), count: 3, price: None, instances: vec![(id(WORKER), 1)] }],
     });
     assert_eq!(rules_in(&world, &good()), []);

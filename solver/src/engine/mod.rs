@@ -162,6 +162,15 @@ pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presol
         // Seen with a start on models whose presolve ends early: the start comes back as the optimum.
         run = highs::run(milp, None, limits, Presolve::Off)?;
     }
+    if run.status == RunStatus::Infeasible && presolve == Presolve::Automatic {
+        // Seen on rows that hold within their last digits only: presolve cuts off the solution. Where the second run
+        // finds none either, the first word stands.
+        if let Ok(again) = highs::run(milp, start, limits, Presolve::Off)
+            && again.values.is_some()
+        {
+            run = again;
+        }
+    }
     if is_unproven(&run) {
         return Err(EngineError::WithoutProof);
     }

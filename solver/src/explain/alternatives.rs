@@ -7,6 +7,7 @@ use cardinal_models::application::{Application, Component, ComponentId, Directio
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::evaluate::Evaluator;
+use cardinal_models::offer::Offer;
 use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
@@ -18,6 +19,7 @@ use cardinal_models::verify::verify;
 use super::clock::{Clock, Found};
 use super::terms::{Of, terms};
 use super::{Depth, better};
+use crate::space::stands_for;
 
 /// Why an offer was not chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +130,7 @@ pub(super) fn alternatives(
         .into_iter()
         .map(|offer| {
             let placements: Vec<(u32, Placement)> = if is_uniform {
-                cardinalities(component, group, &solution.placement, first)
+                cardinalities(component, group, &solution.placement, first, &catalog[offer])
                     .into_iter()
                     .map(|n| (n, with_uniform(snapshot, &solution.placement, first, offer, n)))
                     .collect()
@@ -166,7 +168,7 @@ pub(super) fn alternatives(
 }
 
 /// True when a node of the offer has room for what a node of the group hosts, and may host each of it.
-fn can_host(application: &Application, group: &NodeGroup, offer: &cardinal_models::offer::Offer) -> bool {
+fn can_host(application: &Application, group: &NodeGroup, offer: &Offer) -> bool {
     let hosted = || group.instances.iter().map(|(c, n)| (&application[*c], u64::from(*n)));
     let total = |of: fn(&Component) -> u64| hosted().map(|(c, n)| of(c).saturating_mul(n)).fold(0, u64::saturating_add);
     hosted().all(|(c, _)| refusal(application, c, offer).is_none())
@@ -177,7 +179,16 @@ fn can_host(application: &Application, group: &NodeGroup, offer: &cardinal_model
 }
 
 /// The numbers of instances to try: the chosen one first, then its neighbours.
-fn cardinalities(component: &Component, group: &NodeGroup, placement: &Placement, id: ComponentId) -> Vec<u32> {
+fn cardinalities(
+    component: &Component,
+    group: &NodeGroup,
+    placement: &Placement,
+    id: ComponentId,
+    offer: &Offer,
+) -> Vec<u32> {
+    if let Some(n) = stands_for(offer) {
+        return vec![n];
+    }
     let chosen = u32::try_from(placement.cardinality(id)).unwrap_or(group.count);
     let mut all: Vec<u32> = component.cardinality.iter().take(10_000).filter(|n| *n > 0).collect();
     all.sort_by_key(|n| n.abs_diff(chosen));
@@ -304,8 +315,11 @@ fn judge(judging: &Judging<'_>, offer: OfferIndex, placements: Vec<(u32, Placeme
 /// The cheapest offer that is cheaper than the chosen one and fails a single requirement: what is paid for.
 fn near_miss(snapshot: &Snapshot, group: &NodeGroup, component: &Component) -> Option<Alternative> {
     let (application, catalog) = (&snapshot.application, &snapshot.catalog);
+    if catalog[group.offer].configuration.is_some() {
+        return None;
+    }
     let chosen = catalog[group.offer].price;
-    let fails_once = |offer: &cardinal_models::offer::Offer| {
+    let fails_once = |offer: &Offer| {
         application.offers.iter().chain(&component.requirements).filter(|r| !r.admits(offer)).take(2).count() == 1
     };
     let (offer, details) = catalog

@@ -105,6 +105,7 @@ pub(super) fn among(snapshot: &Snapshot, rules: &[UserRule], clock: &Clock) -> C
     for i in 0..application.components.len() {
         let id = ComponentId(i as u32);
         if application[id].cardinality.min() > 0
+            && !snapshot.application[id].is_free()
             && offers(snapshot, id).is_empty()
             && let Some(conflict) = no_offer(snapshot, rules, id, clock)
         {

@@ -4,8 +4,8 @@ use cardinal_models::application::ComponentId;
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::{Fleet, SpreadBy};
 use cardinal_models::formula::expr::Aggregate;
-use cardinal_models::offer::Offer;
-use cardinal_models::placement::{NodeGroup, Placement};
+use cardinal_models::offer::{Attribute, Offer};
+use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
 use cardinal_models::quantity::Price;
 
 use super::{Cluster, FormulateError, Formulation, Linear, MOST_ROWS};
@@ -46,6 +46,17 @@ pub enum Block<'a> {
         /// The first column.
         first: usize,
     },
+    /// A free attribute: one column for each value, exactly one of them 1.
+    Values {
+        /// The component.
+        component: ComponentId,
+        /// The attribute.
+        slot: Slot,
+        /// The values.
+        values: Vec<f64>,
+        /// The first column.
+        first: usize,
+    },
     /// A mixed component: each column counts nodes.
     Mixed {
         /// The component.
@@ -73,6 +84,7 @@ impl Block<'_> {
     pub fn part(&self) -> Part {
         match self {
             Block::Uniform { component, .. } | Block::Mixed { component, .. } => Part::Dedicated(*component),
+            Block::Values { component, slot, .. } => Part::Attribute(*component, *slot),
             Block::Pool { .. } => Part::Pool,
         }
     }
@@ -86,6 +98,7 @@ impl Block<'_> {
                 .enumerate()
                 .map(|(i, r)| (first + i, each(r.offer.map(|o| choices.offers[o as usize]), r.n, i)))
                 .collect(),
+            Block::Values { .. } => Vec::new(),
             Block::Mixed { choices, cells, first, .. } => cells
                 .iter()
                 .enumerate()
@@ -143,6 +156,31 @@ impl Point for RowPoint<'_> {
     }
 }
 
+/// One value of a free attribute, and nothing else.
+pub(crate) struct ValuePoint {
+    pub component: ComponentId,
+    pub slot: Slot,
+    pub value: f64,
+}
+
+impl Point for ValuePoint {
+    fn attribute(&self, component: ComponentId, slot: Slot) -> f64 {
+        if component == self.component && slot == self.slot { self.value } else { f64::NAN }
+    }
+    fn cardinality(&self, _: ComponentId) -> f64 {
+        f64::NAN
+    }
+    fn cost(&self, _: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
+    fn nodes(&self, _: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
+    fn fleet(&self, _: &FleetTerm) -> f64 {
+        f64::NAN
+    }
+}
+
 impl<'a> Formulation<'a> {
     /// Adds the columns of a part and what ties them together.
     pub(super) fn add_block(
@@ -158,6 +196,7 @@ impl<'a> Formulation<'a> {
                 }
                 Ok(())
             }
+            Part::Attribute(component, slot) => self.add_values(component, slot, cluster),
             Part::Dedicated(component) => {
                 let choices = &self.space.dedicated[component.index()];
                 match self.snapshot.application[component].fleet {
@@ -193,6 +232,58 @@ impl<'a> Formulation<'a> {
         Ok(())
     }
 
+    fn add_values(&mut self, component: ComponentId, slot: Slot, cluster: &Cluster) -> Result<(), FormulateError> {
+        let values = self.free_values(component, slot, cluster)?;
+        let first = self.milp.columns();
+        for _ in &values {
+            self.milp.add_column(0.0, 1.0, true);
+        }
+        if values.is_empty() {
+            self.contradiction = true;
+        } else {
+            self.milp.add_row(1.0, 1.0, (first..first + values.len()).map(|c| (c, 1.0)));
+            self.one_hot.push((first, values.len()));
+        }
+        self.blocks.push(Block::Values { component, slot, values, first });
+        Ok(())
+    }
+
+    /// The values of a free attribute on which every constraint over it alone holds and every part of the objective
+    /// over it alone has a value.
+    pub(crate) fn free_values(
+        &mut self,
+        component: ComponentId,
+        slot: Slot,
+        cluster: &Cluster,
+    ) -> Result<Vec<f64>, FormulateError> {
+        let application = &self.snapshot.application;
+        let Some(domain) = self.space.free.get(&(component, slot)) else { return Ok(Vec::new()) };
+        if domain.count() > MOST_ROWS {
+            let attribute = self.bound.slots.attribute(slot).name();
+            return Err(FormulateError::TooManyRows {
+                component: format!("{}.{attribute}", application[component].name),
+                rows: domain.count(),
+                limit: MOST_ROWS,
+            });
+        }
+        let own = [Part::Attribute(component, slot)];
+        let constraints = cluster.constraints.iter().map(|i| &self.bound.constraints[*i].term);
+        let constraints: Vec<_> = constraints.filter(|t| parts_of(application, t) == own).collect();
+        let is_own = |t: &&Term| parts_of(application, t).iter().all(|part| *part == own[0]);
+        let objective: Vec<_> = cluster.objective.iter().filter(is_own).collect();
+        let mut undefined = 0;
+        let values = domain.iter().filter(|value| {
+            let point = ValuePoint { component, slot, value: *value };
+            let truths: Vec<f64> = constraints.iter().map(|t| t.evaluate(&point)).collect();
+            let lacks = truths.iter().any(|x| x.is_nan()) || objective.iter().any(|t| t.evaluate(&point).is_nan());
+            undefined += u64::from(lacks);
+            !lacks && truths.iter().all(|x| *x != 0.0)
+        });
+        let values = values.collect();
+        self.undefined_rows += undefined;
+        Ok(values)
+    }
+
     /// The rows of a uniform component on which every constraint over it alone holds and every part of the objective
     /// over it alone has a value.
     pub(crate) fn uniform_rows(
@@ -203,7 +294,8 @@ impl<'a> Formulation<'a> {
     ) -> Result<Vec<Row>, FormulateError> {
         let application = &self.snapshot.application;
         let details = &application[component];
-        let total = choices.offers.len() as u64 * details.cardinality.count();
+        let kinds = if details.is_free() { 1 } else { choices.offers.len() as u64 };
+        let total = kinds * details.cardinality.count();
         if total > MOST_ROWS {
             return Err(FormulateError::TooManyRows {
                 component: details.name.to_string(),
@@ -223,7 +315,9 @@ impl<'a> Formulation<'a> {
         let objective: Vec<_> = cluster.objective.iter().filter(is_own).collect();
         let running = self.running_on(component);
         let mut rows = Vec::new();
-        if details.cardinality.contains(0) && (details.moveable || running.is_empty()) {
+        if details.is_free() {
+            rows.extend(details.cardinality.iter().map(|n| Row { offer: None, n }));
+        } else if details.cardinality.contains(0) && (details.moveable || running.is_empty()) {
             rows.push(Row { offer: None, n: 0 });
         }
         for offer in 0..choices.offers.len() {
@@ -233,7 +327,8 @@ impl<'a> Formulation<'a> {
                 continue;
             }
             let least = if details.moveable { 1 } else { runs.max(1) };
-            let allowed = details.cardinality.iter().filter(|n| *n >= least && *n <= choices.most[offer]);
+            let fits = |n: u32| choices.exactly[offer].is_none_or(|k| k == n);
+            let allowed = details.cardinality.iter().filter(|n| *n >= least && *n <= choices.most[offer] && fits(*n));
             rows.extend(allowed.map(|n| Row { offer: Some(offer as u32), n }));
         }
         let before = rows.len();
@@ -387,14 +482,20 @@ impl<'a> Formulation<'a> {
 
     /// The placement that a solution of the program stands for.
     pub fn placement(&self, x: &[f64]) -> Placement {
-        let mut groups = Vec::new();
+        let (mut groups, mut settings) = (Vec::new(), Vec::new());
         for block in &self.blocks {
             match block {
                 Block::Uniform { component, choices, rows, first } => {
                     let chosen = rows.iter().enumerate().find(|(i, _)| x[first + i] > 0.5).map(|(_, r)| *r);
                     if let Some(row) = chosen {
-                        groups.extend(self.uniform_groups(*component, choices, row));
+                        let part = self.uniform_placement(*component, choices, row);
+                        groups.extend(part.groups);
+                        settings.extend(part.settings);
                     }
+                }
+                Block::Values { component, slot, values, first } => {
+                    let chosen = values.iter().enumerate().find(|(i, _)| x[first + i] > 0.5);
+                    settings.extend(chosen.map(|(_, value)| self.setting(*component, *slot, *value)));
                 }
                 Block::Mixed { component, choices, cells, first } => {
                     for (i, cell) in cells.iter().enumerate() {
@@ -426,10 +527,26 @@ impl<'a> Formulation<'a> {
                 }
             }
         }
-        let mut placement = Placement { groups };
+        let mut placement = Placement { groups, settings };
         placement.groups.retain(|g| !g.instances.is_empty());
         placement.normalize();
         placement
+    }
+
+    /// A free attribute with its value.
+    pub(crate) fn setting(&self, component: ComponentId, slot: Slot, value: f64) -> Setting {
+        let attribute = self.bound.slots.attribute(slot).clone();
+        Setting { component, attribute, value: SettingValue(value) }
+    }
+
+    /// What a row of a uniform component stands for: nodes, or a number of instances without nodes.
+    pub(crate) fn uniform_placement(&self, component: ComponentId, choices: &Choices, row: Row) -> Placement {
+        if !self.snapshot.application[component].is_free() {
+            return Placement::of(self.uniform_groups(component, choices, row));
+        }
+        let value = SettingValue(f64::from(row.n));
+        let setting = Setting { component, attribute: Attribute::Cardinality, value };
+        Placement { groups: Vec::new(), settings: vec![setting] }
     }
 
     /// The nodes of a row of a uniform component, over the zones in turn where a rule spreads by zone.

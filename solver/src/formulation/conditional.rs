@@ -158,7 +158,7 @@ impl Formulation<'_> {
                     add(*column, *n, x);
                 }
             }
-            None => return Err(FormulateError::Entangled),
+            Some(Block::Values { .. }) | None => return Err(FormulateError::Entangled),
         }
         linear.compact();
         Ok((linear, undefined))

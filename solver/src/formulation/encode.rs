@@ -5,7 +5,7 @@ use cardinal_models::formula::expr::{Aggregate, BinaryOp};
 use cardinal_models::formula::function::Function;
 use cardinal_models::tolerance::TOLERANCE;
 
-use super::blocks::RowPoint;
+use super::blocks::{RowPoint, ValuePoint};
 use super::conditional::outside;
 use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
@@ -154,7 +154,7 @@ impl Formulation<'_> {
             _ => {}
         }
         let parts = parts_of(&self.snapshot.application, term);
-        if let [Part::Dedicated(_)] = parts[..]
+        if let [Part::Dedicated(_) | Part::Attribute(..)] = parts[..]
             && let Some(encoded) = self.encode_rows(term, parts[0])
         {
             return Ok(encoded);
@@ -203,16 +203,26 @@ impl Formulation<'_> {
 
     /// The table of a term over one uniform component.
     pub(super) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
-        let Some(Block::Uniform { component, choices, rows, first }) = self.block(part) else { return None };
         let mut encoded = Encoded::default();
-        for (i, row) in rows.iter().enumerate() {
-            let offer = row.offer.map(|o| &self.snapshot.catalog[choices.offers[o as usize]]);
-            let price = offer.map_or(cardinal_models::quantity::Price::ZERO, |o| o.price);
-            let value = term.evaluate(&RowPoint { component: *component, choices, row: *row, price });
-            match value.is_nan() {
-                true => encoded.undefined.push(first + i),
-                false => encoded.linear.terms.push((first + i, value)),
+        let mut add = |column: usize, value: f64| match value.is_nan() {
+            true => encoded.undefined.push(column),
+            false => encoded.linear.terms.push((column, value)),
+        };
+        match self.block(part)? {
+            Block::Uniform { component, choices, rows, first } => {
+                for (i, row) in rows.iter().enumerate() {
+                    let offer = row.offer.map(|o| &self.snapshot.catalog[choices.offers[o as usize]]);
+                    let price = offer.map_or(cardinal_models::quantity::Price::ZERO, |o| o.price);
+                    add(first + i, term.evaluate(&RowPoint { component: *component, choices, row: *row, price }));
+                }
             }
+            Block::Values { component, slot, values, first } => {
+                for (i, value) in values.iter().enumerate() {
+                    let point = ValuePoint { component: *component, slot: *slot, value: *value };
+                    add(first + i, term.evaluate(&point));
+                }
+            }
+            Block::Mixed { .. } | Block::Pool { .. } => return None,
         }
         Some(encoded)
     }
@@ -264,7 +274,7 @@ impl Formulation<'_> {
                 linear.add(&self.cardinality(fleet.component), if each.is_nan() { 0.0 } else { each });
                 (!each.is_nan()).then_some(Encoded { linear, undefined: Vec::new() })
             }
-            Block::Uniform { .. } => None,
+            Block::Uniform { .. } | Block::Values { .. } => None,
         }
     }
 

@@ -13,8 +13,8 @@ mod encode;
 mod rules;
 mod tabulate;
 
-pub(crate) use blocks::RowPoint;
 pub use blocks::{Block, Cell, Row};
+pub(crate) use blocks::{RowPoint, ValuePoint};
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::snapshot::Snapshot;
@@ -92,8 +92,8 @@ pub enum FormulateError {
     /// An aggregate looks at more than its own nodes and one other part of the placement.
     #[error("an aggregate over the nodes of one component depends on more than one other component")]
     Entangled,
-    /// A component has too many offers times cardinalities.
-    #[error("component `{component}` has {rows} combinations of offer and cardinality, more than {limit}")]
+    /// A component has too many offers times cardinalities, or values of an attribute.
+    #[error("`{component}` has {rows} choices of offer and cardinality, or values, more than {limit}")]
     TooManyRows {
         /// The component.
         component: String,

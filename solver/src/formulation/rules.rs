@@ -236,7 +236,7 @@ impl Formulation<'_> {
                         pairs.push((group.count, same));
                     }
                 }
-                Block::Pool { .. } => {}
+                Block::Pool { .. } | Block::Values { .. } => {}
             }
             for (running, mut wanted) in pairs {
                 wanted.compact();

@@ -111,6 +111,10 @@ impl Formulation<'_> {
             .iter()
             .map(|p| match p {
                 Part::Dedicated(c) => format!("`{}`", self.snapshot.application[*c].name),
+                Part::Attribute(c, slot) => {
+                    let attribute = self.bound.slots.attribute(*slot).name();
+                    format!("`{}.{attribute}`", self.snapshot.application[*c].name)
+                }
                 Part::Pool => "the shared components".to_owned(),
             })
             .collect();
@@ -184,6 +188,15 @@ impl Formulation<'_> {
         }
         let marginal = match self.block(part) {
             Some(Block::Uniform { .. }) => self.uniform_marginal(part, leaves),
+            Some(Block::Values { values, first, .. }) => Marginal {
+                part,
+                // Of one attribute there is one leaf.
+                values: values.iter().map(|value| vec![*value; leaves.len()]).collect(),
+                indicators: (0..values.len())
+                    .map(|i| Linear { terms: vec![(first + i, 1.0)], constant: 0.0 })
+                    .collect(),
+                leaves,
+            },
             Some(Block::Mixed { component, choices, .. }) => {
                 let (component, choices) = (*component, *choices);
                 self.mixed_marginal(component, choices, leaves).ok_or_else(|| self.too_many(all))?
