@@ -1,6 +1,8 @@
 //! What the benchmark drivers share: the corpus, loading, timing and tables.
 #![forbid(unsafe_code)]
 
+pub mod pods;
+
 pub mod configurations;
 
 use std::path::PathBuf;

@@ -65,6 +65,13 @@ impl Application {
         self.components.iter().position(|c| c.name.as_ref() == name).map(|i| ComponentId(i as u32))
     }
 
+    /// True when a rule looks at the zones of shared nodes.
+    pub fn pool_counts_zones(&self) -> bool {
+        let shared = self.components.iter().filter(|c| c.hosting == Hosting::Shared);
+        shared.flat_map(|c| &c.spread).any(|s| s.by == SpreadBy::Zone)
+            || self.structure.iter().any(|r| matches!(r.rule, Structure::Together(_)))
+    }
+
     /// The metric with a name.
     pub fn metric(&self, name: &str) -> Option<MetricId> {
         self.metrics.iter().position(|m| m.name.as_ref() == name).map(|i| MetricId(i as u32))
@@ -572,6 +579,9 @@ pub enum Structure {
         /// The exceptions.
         unless: Vec<ComponentId>,
     },
+    /// All instances of these lie in one zone: on nodes of one region, in a zone of the same name. Several nodes of an
+    /// offer with several zones tell theirs.
+    Together(Vec<ComponentId>),
     /// The instances of these, counted together, lie in the inclusive range.
     Total {
         /// The components.

@@ -512,6 +512,11 @@ pub enum StructureDocument {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unless: Vec<Spanned<String>>,
     },
+    /// All instances of all of these in one zone.
+    Together {
+        /// The components.
+        together: Vec<Spanned<String>>,
+    },
     /// At least so many instances in all.
     AtLeast {
         /// The number.

@@ -446,6 +446,30 @@ impl<'a> Check<'a> {
                     _ => format!("a node of `{offer}` hosts two exceptions from `{}`", name(*component)),
                 })
             }
+            Structure::Together(all) => {
+                let hosting = |group: &&NodeGroup| all.iter().any(|c| hosts(group, *c));
+                if self.groups().filter(hosting).map(|group| u64::from(group.count)).sum::<u64>() < 2 {
+                    return None;
+                }
+                let mut places = self.groups().filter(hosting).map(|group| {
+                    let offer = self.offer(group.offer);
+                    // Nodes of an offer with one zone are in it, told or not.
+                    let told = group.zone.or((offer.zones.len() == 1).then_some(0));
+                    (told.is_some() || offer.zones.is_empty(), zone_of(told, offer))
+                });
+                let first = places.next()?;
+                let is_untold = |(told, _): &(bool, _)| !told;
+                if is_untold(&first) {
+                    return Some("nodes do not tell in which zone they are".to_owned());
+                }
+                places.find(|place| is_untold(place) || place.1 != first.1).map(|(told, (provider, region, zone))| {
+                    if !told {
+                        return "nodes do not tell in which zone they are".to_owned();
+                    }
+                    let show = |(a, b, c): (&str, &str, &str)| [a, b, c].join("/");
+                    format!("instances are in {} and in {}", show(first.1), show((provider, region, zone)))
+                })
+            }
             Structure::Total { of, low, high } => {
                 let total: u64 = of.iter().map(|c| number(*c)).sum();
                 (total < *low || total > *high).then(|| {
@@ -533,6 +557,12 @@ impl<'a> Check<'a> {
             }
         }
     }
+}
+
+/// A zone of an offer, with its region.
+fn zone_of(zone: Option<u16>, offer: &Offer) -> (&str, &str, &str) {
+    let zone = zone.and_then(|zone| offer.zones.get(usize::from(zone)));
+    (&offer.provider, &offer.region, zone.map_or("", |zone| zone.as_ref()))
 }
 
 /// The place of a kind in which the nodes of a group are. Without a zone they are in the region's one nameless zone.

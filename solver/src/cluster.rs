@@ -37,6 +37,8 @@ pub(crate) fn counted(rule: &Structure) -> Vec<ComponentId> {
         Structure::Total { of, .. } | Structure::Alternatives(of) => of.clone(),
         Structure::Require { provider, consumer, .. } => vec![*provider, *consumer],
         Structure::Conflict { .. } | Structure::Colocate(_) | Structure::EveryNode { .. } => Vec::new(),
+        // On zones of shared nodes: a matter of the pool alone, which the rule must stay with.
+        Structure::Together(of) => of.clone(),
     }
 }
 

@@ -310,7 +310,7 @@ pub fn shared_components(application: &Application) -> Vec<ComponentId> {
 /// Offers that no quota and no spread rule tells apart, cheapest first in each group.
 fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) -> Vec<OfferGroup<'a>> {
     let (application, catalog): (&Application, &Catalog) = (&snapshot.application, &snapshot.catalog);
-    let by_zone = shared.iter().any(|c| application[*c].spread.iter().any(|s| s.by == SpreadBy::Zone));
+    let by_zone = application.pool_counts_zones();
     let mut groups: Vec<(String, OfferGroup<'a>)> = Vec::new();
     for (index, admits) in space.pool.offers.iter().zip(&space.pool_admits) {
         let offer = &catalog[*index];
@@ -328,6 +328,9 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
         for spread in shared.iter().flat_map(|c| &application[*c].spread) {
             key.push('\u{2}');
             key.push_str(&place_of(spread.by, offer));
+        }
+        if by_zone {
+            key.push_str(&place_of(SpreadBy::Zone, offer));
         }
         let member = (*index, offer, admits.as_slice());
         match groups.iter_mut().find(|(k, _)| *k == key) {
@@ -368,7 +371,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
     };
     // With maximal patterns a node may host less than its pattern says, which only rules that are indifferent to
     // removal can bear. What runs now is rarely maximal: to keep it needs every pattern.
-    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
+    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty()) && !application.pool_counts_zones();
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let all_move = shared.iter().all(|c| application[*c].moveable);
     let may_trim = lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances;
@@ -411,7 +414,7 @@ fn add_running(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], rules
     let Some(current) = &snapshot.current else { return };
     let application = &snapshot.application;
     let position = |c: ComponentId| shared.iter().position(|s| *s == c);
-    let by_zone = shared.iter().any(|c| application[*c].spread.iter().any(|s| s.by == SpreadBy::Zone));
+    let by_zone = application.pool_counts_zones();
     let mut pinned: Vec<usize> = Vec::new();
     for group in &current.placement.groups {
         if group.instances.iter().any(|(c, _)| position(*c).is_none()) {

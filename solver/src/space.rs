@@ -450,6 +450,9 @@ fn reduce_pool(
         for i in &shared {
             key.extend(application.components[*i].spread.iter().map(|s| hash_text(&place_of(s.by, o))));
         }
+        if application.pool_counts_zones() {
+            key.push(hash_text(&place_of(SpreadBy::Zone, o)));
+        }
         fronts.offer(*offer, &key, &vector, current.contains(offer));
     }
     let offers = fronts.finish();

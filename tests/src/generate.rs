@@ -285,7 +285,8 @@ impl Maker<'_> {
         let empty: Vec<String> = self.named.iter().filter(|c| c.may_be_empty).map(|c| c.name.clone()).collect();
         let mut rules: Vec<String> = Vec::new();
         for _ in 0..self.draw.pick(&[0, 0, 0, 0, 1, 2]) {
-            let rule = match self.draw.number(0, 7) {
+            let rule = match self.draw.number(0, 8) {
+                8 if !shared.is_empty() => format!("{{together: [{}]}}", self.draw.some(&shared).join(", ")),
                 0 if shared.len() > 1 => format!("{{conflict: {}, with: [{}]}}", shared[0], shared[1..].join(", ")),
                 1 if shared.len() > 1 => format!("{{colocate: [{}, {}]}}", shared[0], shared[1]),
                 2 if shared.len() > 1 => format!("{{every_node: {}, unless: [{}]}}", shared[0], shared[1]),

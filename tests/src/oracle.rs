@@ -148,7 +148,13 @@ fn is_own(snapshot: &Snapshot, violation: &Violation) -> bool {
         Rule::Structure => {
             let rule = snapshot.application.structure.iter().find(|r| r.name.as_ref() == violation.name);
             rule.is_some_and(|r| {
-                matches!(r.rule, Structure::Conflict { .. } | Structure::Colocate(_) | Structure::EveryNode { .. })
+                matches!(
+                    r.rule,
+                    Structure::Conflict { .. }
+                        | Structure::Colocate(_)
+                        | Structure::EveryNode { .. }
+                        | Structure::Together(_)
+                )
             })
         }
         Rule::Cardinality | Rule::Choice | Rule::Quota | Rule::Constraint | Rule::Moveable => false,
@@ -226,7 +232,7 @@ fn pool(snapshot: &Snapshot) -> Result<Vec<Placement>, TooLarge> {
     let application = &snapshot.application;
     let ids = (0..application.components.len()).map(|i| ComponentId(i as u32));
     let shared: Vec<ComponentId> = ids.filter(|c| application[*c].hosting == Hosting::Shared).collect();
-    let by_zone = shared.iter().any(|c| application[*c].spread.iter().any(|s| s.by == SpreadBy::Zone));
+    let by_zone = application.pool_counts_zones();
     let mut loads: Vec<Vec<(ComponentId, u32)>> = vec![Vec::new()];
     for c in &shared {
         let more = |load: &Vec<(ComponentId, u32)>| {

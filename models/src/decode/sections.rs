@@ -68,6 +68,7 @@ pub(super) const STRUCTURE_RULES: &[(&str, &[&str])] = &[
     ("conflict", &["with"]),
     ("colocate", &[]),
     ("every_node", &["unless"]),
+    ("together", &[]),
     ("at_least", &["of"]),
     ("at_most", &["of"]),
     ("exactly", &["of"]),
@@ -324,6 +325,7 @@ fn structure(reader: &mut Reader, node: &Node, path: &str) -> Option<StructureDo
             let unless = f.names("unless");
             StructureDocument::EveryNode { every_node: every_node?, unless }
         }
+        "together" => StructureDocument::Together { together: members(&mut f, rule)? },
         "at_least" => {
             let (number, of) = total(&mut f, rule)?;
             StructureDocument::AtLeast { at_least: number, of }

@@ -64,6 +64,11 @@ impl Resolver<'_> {
                 }
                 Some(Structure::EveryNode { component, unless: unless_ids })
             }
+            StructureDocument::Together { together } => {
+                let ids = self.members(&format!("{path}.together"), together, 1, Span::NONE)?;
+                self.on_nodes(path, "together", components, zip(&ids, together));
+                Some(Structure::Together(ids))
+            }
             StructureDocument::AtLeast { at_least, of } => {
                 self.total(path, "at_least", at_least, of).map(|(of, low)| Structure::Total { of, low, high: u64::MAX })
             }

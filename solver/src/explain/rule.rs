@@ -290,6 +290,7 @@ fn structure(application: &Application, rule: &Structure) -> String {
         Structure::EveryNode { component, unless } => {
             format!("{} on every node without {}", name(component), names(unless))
         }
+        Structure::Together(ids) => format!("all of {} in one zone", names(ids)),
         Structure::Total { of, low, high } => match (*low, *high) {
             (low, high) if low == high => format!("exactly {low} of {}", names(of)),
             (0, high) => format!("at most {high} of {}", names(of)),

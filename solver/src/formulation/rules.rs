@@ -35,10 +35,38 @@ impl Formulation<'_> {
                     }
                     self.row(present, 1.0, 1.0);
                 }
+                Structure::Together(components) => self.keep_together(&components),
                 // Rules about single nodes are built into the patterns.
                 Structure::Conflict { .. } | Structure::Colocate(_) | Structure::EveryNode { .. } => {}
             }
         }
+    }
+
+    /// All instances of some shared components in one zone, which a column for each zone chooses.
+    fn keep_together(&mut self, components: &[ComponentId]) {
+        let Some(Block::Pool { patterns, first, .. }) = self.block(Part::Pool) else { return };
+        let mut places: Vec<(String, Linear)> = Vec::new();
+        for (j, pattern) in patterns.list.iter().enumerate() {
+            let n: u32 = components.iter().map(|c| pattern.count(*c)).sum();
+            if n == 0 {
+                continue;
+            }
+            let place = zone_place(SpreadBy::Zone, &self.snapshot.catalog[pattern.offer], pattern.zone);
+            let term = (first + j, f64::from(n));
+            match places.iter_mut().find(|(name, _)| *name == place) {
+                Some((_, linear)) => linear.terms.push(term),
+                None => places.push((place, Linear { terms: vec![term], constant: 0.0 })),
+            }
+        }
+        let most: f64 = components.iter().map(|c| f64::from(self.snapshot.application[*c].cardinality.max())).sum();
+        let mut chosen = Linear::default();
+        for (_, mut linear) in places {
+            let column = self.milp.add_column(0.0, 1.0, true);
+            chosen.terms.push((column, 1.0));
+            linear.terms.push((column, -most));
+            self.row(linear, f64::NEG_INFINITY, 0.0);
+        }
+        self.row(chosen, f64::NEG_INFINITY, 1.0);
     }
 
     /// An expression that is 1 when the component has instances and 0 otherwise.

@@ -6,6 +6,7 @@
 //! Dantzig-Wolfe decomposition for linear mixed-integer programming, 1997.)
 
 use super::bound;
+use super::grid::Grid;
 use super::master::{Aim, Load, Master};
 use super::node::NodeModel;
 use super::pricing::{self, Multipliers, Reach};
@@ -14,11 +15,31 @@ use crate::engine::{EngineError, Limits, RunStatus};
 
 /// How far the duals lean towards those of the best bound.
 const SMOOTHING: f64 = 0.5;
-/// Nodes of the search tree of one pricing, at first and at most.
-const FIRST_REACH: usize = 2_000;
-const LAST_REACH: usize = 300_000;
-/// After so many new nodes in a round the remaining bins are only bounded.
-const ENOUGH: usize = 120;
+/// How hard pricing tries: cells of the table of the grid, and nodes of the search tree of a bin beyond it.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    cells: usize,
+    nodes: usize,
+}
+
+/// Efforts from attempt to attempt, where there is a grid and where there is none.
+const WITH_GRID: [Effort; 3] = [
+    Effort { cells: SMALL_GRID, nodes: 0 },
+    Effort { cells: LARGE_GRID, nodes: 0 },
+    Effort { cells: LARGE_GRID, nodes: 15_000 },
+];
+const WITHOUT_GRID: [Effort; 3] =
+    [Effort { cells: 0, nodes: 1_500 }, Effort { cells: 0, nodes: 15_000 }, Effort { cells: 0, nodes: 150_000 }];
+/// Nodes of all search trees together: a limit that keeps the answer reproducible.
+const MOST_STEPS: usize = 60_000_000;
+/// So many new nodes of a round are kept, those worth most for their price.
+const KEPT: usize = 60;
+/// Cells of the table of pricing by grid, at first and then.
+const SMALL_GRID: usize = 700_000;
+const LARGE_GRID: usize = 6_000_000;
+/// Nodes for whole numbers have at most so many of an item, and are generated in so many rounds.
+const FEW: u8 = 2;
+const MOST_DIVERSE: usize = 40;
 /// Rounds of generation.
 const MOST_ROUNDS: usize = 2_000;
 
@@ -46,8 +67,6 @@ struct Round {
     loads: Vec<Load>,
     /// The smallest reduced cost that a node of each bin can have.
     reduced: Vec<f64>,
-    /// True when every search was finished.
-    exact: bool,
 }
 
 /// Generates nodes for a pool.
@@ -58,7 +77,12 @@ pub(crate) struct Generator<'a> {
     /// No placement has more nodes.
     pub most_nodes: f64,
     multipliers: Multipliers,
-    next: usize,
+    /// Exact pricing of many bins at once, where values are the same on all.
+    grid: Option<Grid>,
+    /// At most so many of an item on a node, which makes nodes that combine well; bounds are not taken then.
+    limit: Option<u8>,
+    /// Nodes of search trees that are left.
+    steps: usize,
     /// For tests: called with every bound.
     pub bounds: Vec<f64>,
 }
@@ -66,7 +90,18 @@ pub(crate) struct Generator<'a> {
 impl<'a> Generator<'a> {
     pub(crate) fn new(model: &'a NodeModel, probe: &'a Probe, limits: &'a Limits, most_nodes: f64) -> Self {
         let multipliers = Multipliers::new(model.bins.len());
-        Generator { model, probe, limits, most_nodes, multipliers, next: 0, bounds: Vec::new() }
+        let grid = if probe.is_cover() { Grid::of(model) } else { None };
+        Generator {
+            model,
+            probe,
+            limits,
+            most_nodes,
+            grid,
+            limit: None,
+            multipliers,
+            steps: MOST_STEPS,
+            bounds: Vec::new(),
+        }
     }
 
     /// The largest coefficient of the objective: its unit in the master.
@@ -107,31 +142,72 @@ impl<'a> Generator<'a> {
         column.cost - column.entries.iter().map(|(row, x)| x * duals[*row]).sum::<f64>()
     }
 
-    /// Prices every bin at some duals. `charged` is false where the objective does not count, to repair rows.
-    fn price(&mut self, duals: &[f64], nodes: usize, aim: Aim) -> Round {
+    /// Prices the bins that the grid serves; gives their number.
+    fn price_by_grid(
+        &mut self,
+        duals: &[f64],
+        cells: usize,
+        reduced: &mut [f64],
+        found: &mut Vec<(f64, Load)>,
+    ) -> usize {
+        let Some(grid) = &self.grid else { return 0 };
+        let values = self.probe.values(0, duals);
+        let costs: Vec<f64> = (0..self.model.bins.len()).map(|b| self.probe.fixed(b, duals)).collect();
+        let priced = grid.price(&values, &costs, cells, self.limit);
+        let served = priced.len();
+        for (bin, (upper, nodes)) in priced.into_iter().enumerate() {
+            reduced[bin] = (costs[bin] - upper).min(0.0);
+            for mut counts in nodes {
+                counts.iter_mut().zip(&self.model.bins[bin].most).for_each(|(n, most)| *n = (*n).min(*most));
+                let value: f64 = counts.iter().zip(&values).map(|(n, v)| f64::from(*n) * v).sum();
+                if value > costs[bin] && counts.iter().any(|n| *n > 0) {
+                    let excess = (value - costs[bin]) / costs[bin].abs().max(1e-9);
+                    found.push((excess, (self.model.cheapest(bin, &counts), counts)));
+                }
+            }
+        }
+        served
+    }
+
+    /// Prices every bin at some duals: the best node of each, and the best of all of them.
+    fn price(&mut self, duals: &[f64], effort: Effort, aim: Aim) -> Round {
         let bins = self.model.bins.len();
-        let mut round = Round { loads: Vec::new(), reduced: vec![0.0; bins], exact: true };
-        for k in 0..bins {
-            let bin = (self.next + k) % bins;
+        let mut reduced = vec![0.0; bins];
+        let mut found: Vec<(f64, Load)> = Vec::new();
+        let with_grid = aim != Aim::Repair;
+        let served = if with_grid { self.price_by_grid(duals, effort.cells, &mut reduced, &mut found) } else { 0 };
+        // Beyond the grid bins are bounded, and searched only when the grid has nothing to offer.
+        let nodes = match served {
+            0 => effort.nodes.max(WITHOUT_GRID[0].nodes),
+            _ if !found.is_empty() => 0,
+            _ => effort.nodes,
+        };
+        for (bin, reduced) in reduced.iter_mut().enumerate().skip(served) {
             let (mut fixed, mut values) = (self.probe.fixed(bin, duals), self.probe.values(bin, duals));
             if aim == Aim::Repair {
                 fixed -= self.probe.price(bin);
                 let nothing = vec![0.0; duals.len()];
                 values.iter_mut().zip(self.probe.values(bin, &nothing)).for_each(|(v, x)| *v -= x);
             }
-            let is_enough = round.loads.len() >= ENOUGH || (k % 16 == 15 && self.limits.reached());
-            let reach = Reach { threshold: fixed, step: 0.0, nodes: if is_enough { 0 } else { nodes } };
+            let is_late = bin % 16 == 15 && self.limits.reached();
+            let reach = Reach {
+                threshold: fixed,
+                step: 0.0,
+                nodes: if is_late { 0 } else { nodes.min(self.steps) },
+                thorough: false,
+            };
             let priced = pricing::best(self.model, bin, &values, reach, &mut self.multipliers);
-            round.reduced[bin] = (fixed - priced.upper).min(0.0);
-            round.exact &= priced.upper <= priced.found.last().map_or(fixed, |f| f.0.max(fixed)) + 1e-9 * fixed.abs();
-            let keep = priced.found.len().saturating_sub(4);
-            round.loads.extend(priced.found.into_iter().skip(keep).map(|(_, counts)| {
+            self.steps = self.steps.saturating_sub(priced.steps);
+            *reduced = (fixed - priced.upper).min(0.0);
+            for (value, counts) in priced.found.into_iter().rev().take(2) {
                 let cheapest = if aim == Aim::Repair { bin } else { self.model.cheapest(bin, &counts) };
-                (cheapest, counts)
-            }));
+                found.push(((value - fixed) / fixed.abs().max(1e-9), (cheapest, counts)));
+            }
         }
-        self.next = (self.next + bins / 3 + 1) % bins.max(1);
-        round
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        found.dedup_by(|a, b| a.1 == b.1);
+        found.truncate(KEPT);
+        Round { loads: found.into_iter().map(|(_, load)| load).collect(), reduced }
     }
 
     /// Generates nodes until none pays, a limit is reached or the bound says that there is no solution.
@@ -139,22 +215,93 @@ impl<'a> Generator<'a> {
         let unit = self.unit();
         // More than a whole deployment of the dearest nodes would make numbers that are no longer told apart.
         let mut charge = unit * 1e4;
-        let mut root = self.descend(start, Aim::Loss(charge), unit)?;
+        let step = bound::step(self.probe).filter(|_| self.probe.pays_by_node() && self.probe.others.is_empty());
+        let efforts = if self.grid.is_some() { WITH_GRID } else { WITHOUT_GRID };
+        let mut root = self.descend(start, Aim::Loss(charge), unit, efforts[0], None)?;
+        for effort in efforts.into_iter().skip(1) {
+            if !root.feasible || self.is_tight(&root) || self.limits.reached() || self.steps == 0 {
+                break;
+            }
+            let loads = root.loads.clone();
+            root = self.descend(loads, Aim::Loss(charge), unit, effort, Some(root))?;
+            if let Some(step) = step {
+                self.certify(&mut root, step);
+            }
+        }
         while !root.feasible && !root.infeasible && !self.limits.reached() {
             if charge > unit * 1e9 {
                 break;
             }
             charge *= 1e3;
-            let repair = self.descend(root.loads.clone(), Aim::Repair, unit)?;
+            let repair = self.descend(root.loads.clone(), Aim::Repair, unit, WITHOUT_GRID[1], None)?;
             if repair.bound > 1e-6 {
                 return Ok(Root { infeasible: true, ..root });
             }
-            root = self.descend(repair.loads, Aim::Loss(charge), unit)?;
+            root = self.descend(repair.loads, Aim::Loss(charge), unit, efforts[1], None)?;
         }
         Ok(root)
     }
 
-    fn descend(&mut self, start: Vec<Load>, aim: Aim, unit: f64) -> Result<Root, EngineError> {
+    /// More nodes for whole numbers: small ones with few of an item. The optimum of the linear program has other
+    /// solutions with nodes that combine badly.
+    pub(crate) fn diversify(&mut self, root: &mut Root) -> Result<(), EngineError> {
+        if self.grid.is_none() {
+            return Ok(());
+        }
+        let unit = self.unit();
+        let few = |load: &Load| load.1.iter().all(|n| *n <= u32::from(FEW));
+        let before = (root.value, root.loads.clone(), root.uses.clone());
+        let (start, others): (Vec<Load>, Vec<Load>) = root.loads.drain(..).partition(few);
+        self.limit = Some(FEW);
+        let mut master = Master::new(self.probe, Aim::Loss(unit * 1e4), unit)?;
+        master.add(start)?;
+        for _ in 0..MOST_DIVERSE {
+            let run = master.solve(self.limits)?;
+            if run.status != RunStatus::Optimal {
+                break;
+            }
+            (root.value, root.uses) = (run.objective, master.uses(&run).to_vec());
+            if run.objective <= root.bound * (1.0 + 1e-7) || self.limits.reached() {
+                break;
+            }
+            let (mut reduced, mut found) = (vec![0.0; self.model.bins.len()], Vec::new());
+            self.price_by_grid(&run.duals, SMALL_GRID / 2, &mut reduced, &mut found);
+            found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+            found.dedup_by(|a, b| a.1 == b.1);
+            if master.add(found.into_iter().take(2 * KEPT).map(|(_, load)| load))? == 0 {
+                break;
+            }
+        }
+        self.limit = None;
+        root.loads = master.loads;
+        root.uses.resize(root.loads.len(), 0.0);
+        if root.value <= before.0 * (1.0 + 1e-7) {
+            root.loads.extend(others);
+        } else {
+            // Few of an item on a node cost more: the first solution leads.
+            let diverse = std::mem::replace(&mut root.loads, before.1);
+            (root.value, root.uses) = (before.0, before.2);
+            let known: rustc_hash::FxHashSet<Load> = root.loads.iter().cloned().collect();
+            root.loads.extend(diverse.into_iter().filter(|load| !known.contains(load)));
+        }
+        root.uses.resize(root.loads.len(), 0.0);
+        Ok(())
+    }
+
+    /// True when the linear program over the nodes is as near to the bound as is of use.
+    fn is_tight(&self, root: &Root) -> bool {
+        root.value - root.bound <= (0.1 * self.limits.relative_gap).max(1e-9) * root.value.abs()
+    }
+
+    /// Generates nodes with searches of a reach; the bound goes on from that of an earlier root.
+    fn descend(
+        &mut self,
+        start: Vec<Load>,
+        aim: Aim,
+        unit: f64,
+        effort: Effort,
+        before: Option<Root>,
+    ) -> Result<Root, EngineError> {
         let unit = if aim == Aim::Repair { 1.0 } else { unit };
         let mut master = Master::new(self.probe, aim, unit)?;
         master.add(start)?;
@@ -168,7 +315,9 @@ impl<'a> Generator<'a> {
             feasible: false,
             rounds: 0,
         };
-        let mut nodes = FIRST_REACH;
+        if let Some(before) = before {
+            (root.bound, root.duals) = (before.bound, before.duals);
+        }
         let nothing = self.probe.without_costs();
         for round in 0..MOST_ROUNDS {
             let run = master.solve(self.limits)?;
@@ -182,8 +331,8 @@ impl<'a> Generator<'a> {
             if self.limits.reached() {
                 break;
             }
-            let tolerance = 1e-9 * unit.max(run.objective.abs());
-            if run.objective - root.bound <= tolerance && (root.feasible || aim == Aim::Repair) {
+            let is_repaired = aim == Aim::Repair && run.objective <= 1e-9;
+            if is_repaired || (aim != Aim::Repair && root.feasible && self.is_tight(&root)) {
                 break;
             }
             let exact_duals = bound::signed(self.probe, &run.duals);
@@ -194,9 +343,9 @@ impl<'a> Generator<'a> {
             if root.bound.is_finite() {
                 tries.insert(0, lean(&root.duals));
             }
-            let (mut added, mut exact) = (0, true);
+            let mut added = 0;
             for duals in tries {
-                let priced = self.price(&duals, nodes, aim);
+                let priced = self.price(&duals, effort, aim);
                 let lower = if aim == Aim::Repair {
                     let worst = priced.reduced.iter().copied().fold(0.0, f64::min);
                     bound::without_nodes(&nothing, &duals) + worst * self.most_nodes
@@ -208,7 +357,6 @@ impl<'a> Generator<'a> {
                 if lower > root.bound {
                     (root.bound, root.duals) = (lower, duals);
                 }
-                exact = priced.exact;
                 let paying: Vec<Load> = priced
                     .loads
                     .into_iter()
@@ -222,18 +370,42 @@ impl<'a> Generator<'a> {
                     break;
                 }
             }
-            if added == 0 && exact {
-                break;
-            }
             if added == 0 {
-                if nodes >= LAST_REACH {
-                    break;
-                }
-                nodes *= 10;
+                break;
             }
         }
         root.loads = master.loads;
         root.uses.resize(root.loads.len(), 0.0);
         Ok(root)
+    }
+
+    /// Proves more with rounded duals: where all values are multiples of a step, so is what any node is worth, and
+    /// bounds of pricing can be rounded down. Any rounded duals are valid.
+    pub(crate) fn certify(&mut self, root: &mut Root, step: f64) {
+        let duals = root.duals.clone();
+        for parts in [1.0, 2.0, 3.0, 4.0, 6.0, 12.0] {
+            if self.limits.reached() || self.is_tight(root) || self.steps == 0 {
+                return;
+            }
+            let grain = step / parts;
+            let rounded: Vec<f64> = duals.iter().map(|y| (y / grain + 1e-6).floor().max(0.0) * grain).collect();
+            if bound::without_nodes(self.probe, &rounded) <= root.bound {
+                continue;
+            }
+            let mut reduced = vec![0.0; self.model.bins.len()];
+            let served = self.price_by_grid(&rounded, LARGE_GRID, &mut reduced, &mut Vec::new());
+            for (bin, reduced) in reduced.iter_mut().enumerate().skip(served) {
+                let (fixed, values) = (self.probe.fixed(bin, &rounded), self.probe.values(bin, &rounded));
+                let reach = Reach { threshold: fixed, step: grain, nodes: 1_000.min(self.steps), thorough: true };
+                let priced = pricing::best(self.model, bin, &values, reach, &mut self.multipliers);
+                self.steps = self.steps.saturating_sub(priced.steps);
+                *reduced = (fixed - priced.upper).min(0.0);
+            }
+            let lower = bound::lagrangian(self.probe, &rounded, &reduced, self.most_nodes);
+            self.bounds.push(lower);
+            if lower > root.bound {
+                (root.bound, root.duals) = (lower, rounded);
+            }
+        }
     }
 }

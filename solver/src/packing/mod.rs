@@ -5,16 +5,22 @@
 //! program over the nodes that were thought of gives a placement; where every node that could belong to a better one can
 //! be listed, it is the optimum.
 
+mod assign;
 mod bound;
+mod cover;
 mod generate;
+mod grid;
 mod master;
 mod node;
 mod pricing;
 mod probe;
+mod rounding;
 
 use std::time::Instant;
 
 use cardinal_models::application::Component;
+use cardinal_models::quantity::Price;
+use cardinal_models::verify::verify;
 
 use crate::engine::{Limits, RunStatus};
 use crate::formulation::Cluster;
@@ -22,6 +28,7 @@ use crate::pattern::{self, Listing, NodeRules, Pattern, shared_components};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
 use crate::range::{Mover, Trend, trend};
 use crate::term::Term;
+use cover::Cover;
 use generate::{Generator, Root};
 use master::Load;
 use node::NodeModel;
@@ -34,6 +41,11 @@ const MOST_LISTED: usize = 20_000;
 const LISTING_REACH: usize = 400_000;
 /// Nodes of the search tree of the integer program over generated patterns: a limit that keeps the answer reproducible.
 const INTEGER_NODES: u32 = 5_000;
+
+/// With at most so many coefficients of bins and items the order among equals is searched too.
+const FEW_PROBES: usize = 2_000;
+/// At most so many are asked for.
+const MOST_PROBES: usize = 40_000;
 
 /// What column generation found on its way.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,7 +66,7 @@ fn listing_of(ground: Ground<'_>) -> Listing {
     let application = &ground.snapshot.application;
     let shared = shared_components(application);
     let rules = NodeRules::of(application, &shared);
-    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty());
+    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty()) && !application.pool_counts_zones();
     let all_move = shared.iter().all(|c| application[*c].moveable);
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let is_free = no_spread && all_move && !counts_instances && ground.snapshot.current.is_none();
@@ -120,8 +132,111 @@ fn generate(
     let snapshot = ground.snapshot;
     let listing = listing_of(ground);
     let wanted = wanted(ground, listing);
-    let model = NodeModel::of(snapshot, ground.space, |c| wanted[c.index()]).ok_or(ProgramError::TooManyPatterns)?;
-    let probe = Probe::of(ground, cluster, &model, listing, method.margin).map_err(|e| match e {
+    // Where something asks for more instances, the fewest make a relaxation all the same.
+    let fewest: Vec<u32> = snapshot.application.components.iter().map(|c| c.cardinality.min()).collect();
+    let covered = match Cover::of(ground, cluster, &fewest) {
+        Some(cover) => hold(ground, method, &cover, trace)?,
+        None => None,
+    };
+    let model = NodeModel::of(snapshot, ground.space, |c| wanted[c.index()]);
+    let size = model.as_ref().map_or(usize::MAX, |m| m.bins.len().saturating_mul(m.items.len() + 1));
+    if let Some(covered) = &covered {
+        let is_solved = covered.status == RunStatus::Optimal && (size > FEW_PROBES || method.limits.relative_gap > 0.0);
+        if is_solved || size > MOST_PROBES || method.limits.reached() {
+            return Ok(covered.clone());
+        }
+    }
+    let Some(model) = model.filter(|_| size <= MOST_PROBES) else { return Err(ProgramError::TooManyPatterns) };
+    let answer = expand(ground, cluster, method, (&model, listing), begin, trace)?;
+    Ok(match covered {
+        Some(covered) => better(answer, covered, method),
+        None => answer,
+    })
+}
+
+/// Of two answers the better one, with the better bound of both.
+fn better(a: Answer, b: Answer, method: &Method) -> Answer {
+    if a.status == RunStatus::Infeasible {
+        return a;
+    }
+    let bound = a.bound.min(b.bound);
+    let is_better = b.placement.is_some() && (a.placement.is_none() || b.value > a.value + 1e-9 * a.value.abs());
+    let mut best = if is_better { b } else { a };
+    best.bound = bound.max(if best.placement.is_some() { best.value } else { f64::NEG_INFINITY });
+    let allowed = method.limits.relative_gap.max(1e-9) * best.value.abs();
+    if best.placement.is_some() && best.bound - best.value <= allowed {
+        best.status = RunStatus::Optimal;
+    }
+    best
+}
+
+/// A pool that has to hold instances at least cost: bound and nodes of the relaxation, filled with actual instances.
+fn hold(
+    ground: Ground<'_>,
+    method: &Method,
+    cover: &Cover,
+    trace: &mut Generation,
+) -> Result<Option<Answer>, ProgramError> {
+    let probe = cover.probe();
+    let limits = &method.limits;
+    let most_nodes: f64 = cover.demand.iter().map(|n| f64::from(*n)).sum();
+    let mut generator = Generator::new(&cover.model, &probe, limits, most_nodes);
+    let mut start = generator.start();
+    start.extend(cover.first_fit().into_iter().flatten().map(|(load, _)| load));
+    let mut root = generator.run(start).map_err(ProgramError::Engine)?;
+    if root.infeasible {
+        return Ok(None);
+    }
+    generator.diversify(&mut root).map_err(ProgramError::Engine)?;
+    let step = cover.prices.iter().fold(0i64, |a, b| gcd(a, *b)).max(1);
+    let unit = cover.factor / Price::SCALE as f64;
+    trace.bounds.extend(generator.bounds.iter().map(|b| -(b + cover.constant)));
+    trace.rounds += root.rounds;
+    trace.generated = root.loads.len();
+    let lower = bound::lifted(root.bound, Some(step as f64 * unit));
+    let effort = Effort { columns: root.loads.len(), rows: cover.demand.len(), ties_open: true, ..Effort::default() };
+    let mut answer = Answer {
+        status: RunStatus::Limit,
+        placement: None,
+        bound: -(lower + cover.constant),
+        value: f64::NAN,
+        formulate_s: 0.0,
+        effort,
+        generation: None,
+    };
+    if let Some(plan) = cover.round(&root.loads, &root.uses, lower / unit, step, limits) {
+        let placement = assign::assign(cover, ground.snapshot, &plan);
+        let cost = placement.cost(&ground.snapshot.catalog).units();
+        if verify(ground.snapshot, &placement).is_empty() {
+            answer.value = -(cost * cover.factor + cover.constant);
+            answer.placement = Some(placement);
+            let allowed = limits.relative_gap.max(1e-9) * answer.value.abs();
+            if answer.bound - answer.value <= allowed {
+                answer.status = RunStatus::Optimal;
+            }
+        }
+    }
+    Ok(Some(answer))
+}
+
+fn gcd(mut a: i64, mut b: i64) -> i64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a.abs()
+}
+
+/// Generates nodes for every row of the program.
+fn expand(
+    ground: Ground<'_>,
+    cluster: &Cluster,
+    method: &Method,
+    (model, listing): (&NodeModel, Listing),
+    begin: Instant,
+    trace: &mut Generation,
+) -> Result<Answer, ProgramError> {
+    let snapshot = ground.snapshot;
+    let probe = Probe::of(ground, cluster, model, listing, method.margin).map_err(|e| match e {
         ProbeError::Formulate(index, e) => ProgramError::Formulate(index, e),
         ProbeError::NotAffine => ProgramError::TooManyPatterns,
     })?;
@@ -142,15 +257,15 @@ fn generate(
     let application = &snapshot.application;
     let most_nodes: f64 =
         shared_components(application).iter().map(|c| f64::from(application[*c].cardinality.max())).sum();
-    let mut generator = Generator::new(&model, &probe, &method.limits, most_nodes);
+    let mut generator = Generator::new(model, &probe, &method.limits, most_nodes);
     let root = generator.run(generator.start()).map_err(ProgramError::Engine)?;
-    trace.bounds = generator.bounds.iter().map(|b| -(b + probe.constant)).collect();
-    trace.rounds = root.rounds;
+    trace.bounds.extend(generator.bounds.iter().map(|b| -(b + probe.constant)));
+    trace.rounds += root.rounds;
     trace.generated = root.loads.len();
     if root.infeasible {
         return Ok(infeasible);
     }
-    let packing = Packing { ground, cluster, method, model: &model, probe: &probe, listing };
+    let packing = Packing { ground, cluster, method, model, probe: &probe, listing };
     let mut answer = packing.integer(&root, trace)?;
     answer.formulate_s += formulate_s;
     Ok(answer)
@@ -210,7 +325,7 @@ impl Packing<'_> {
             }
             let (fixed, values) = (self.probe.fixed(bin, &root.duals), self.probe.values(bin, &root.duals));
             let threshold = if open.is_finite() { fixed - open } else { f64::NEG_INFINITY };
-            let reach = Reach { threshold, step: 0.0, nodes: LISTING_REACH };
+            let reach = Reach { threshold, step: 0.0, nodes: LISTING_REACH, thorough: false };
             let (found, complete) = pricing::all(self.model, bin, &values, reach, most, only_maximal);
             if !complete {
                 return None;

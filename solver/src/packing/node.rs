@@ -8,6 +8,7 @@ use cardinal_models::snapshot::Snapshot;
 
 use crate::pattern::{NodeRules, Pattern, shared_components};
 use crate::space::{Space, place_of};
+use rustc_hash::FxHashMap;
 
 /// The number of resources of a node: cores, memory, disk, GPUs.
 pub(crate) const RESOURCES: usize = 4;
@@ -59,7 +60,7 @@ pub(crate) struct NodeModel {
     pub closed: bool,
 }
 
-fn amounts(demand: &Demand) -> [u64; RESOURCES] {
+pub(super) fn amounts(demand: &Demand) -> [u64; RESOURCES] {
     [demand.cores.0, demand.memory.0, demand.disk.0, u64::from(demand.gpus)]
 }
 
@@ -204,10 +205,34 @@ fn modes(rules: &NodeRules, item_of: &[usize]) -> Option<Vec<Mode>> {
     Some(modes)
 }
 
+/// The bins of a pool, cheapest first; `class` names what rules can tell of an offer in a zone.
+pub(super) fn bins_of(
+    snapshot: &Snapshot,
+    space: &Space,
+    items: &[Item],
+    limits: &[u32],
+    class: &dyn Fn(&Offer, Option<u16>) -> String,
+) -> Vec<Bin> {
+    bins_in(snapshot, space, items, limits, class, false)
+}
+
 fn bins(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], items: &[Item], limits: &[u32]) -> Vec<Bin> {
-    let (application, catalog) = (&snapshot.application, &snapshot.catalog);
-    let by_zone = shared.iter().any(|c| application[*c].spread.iter().any(|s| s.by == SpreadBy::Zone));
-    let mut classes: Vec<String> = Vec::new();
+    let application = &snapshot.application;
+    let by_zone = application.pool_counts_zones();
+    let class = |offer: &Offer, zone: Option<u16>| class_key(application, space, shared, offer, zone);
+    bins_in(snapshot, space, items, limits, &class, by_zone)
+}
+
+fn bins_in(
+    snapshot: &Snapshot,
+    space: &Space,
+    items: &[Item],
+    limits: &[u32],
+    class: &dyn Fn(&Offer, Option<u16>) -> String,
+    by_zone: bool,
+) -> Vec<Bin> {
+    let catalog = &snapshot.catalog;
+    let mut classes: FxHashMap<String, u32> = FxHashMap::default();
     let mut order: Vec<usize> = (0..space.pool.offers.len()).collect();
     order.sort_by(|a, b| {
         let (a, b) = (&catalog[space.pool.offers[*a]], &catalog[space.pool.offers[*b]]);
@@ -237,19 +262,16 @@ fn bins(snapshot: &Snapshot, space: &Space, shared: &[ComponentId], items: &[Ite
             false => vec![None],
         };
         for zone in zones {
-            let key = class_key(application, space, shared, offer, zone);
-            let class = classes.iter().position(|c| *c == key).unwrap_or_else(|| {
-                classes.push(key);
-                classes.len() - 1
-            });
-            bins.push(Bin { offer: index, zone, capacity, most: most.clone(), class: class as u32 });
+            let next = classes.len() as u32;
+            let class = *classes.entry(class(offer, zone)).or_insert(next);
+            bins.push(Bin { offer: index, zone, capacity, most: most.clone(), class });
         }
     }
     bins
 }
 
 /// Drops a bin when an earlier one, which is at most as dear, holds whatever it holds.
-fn without_dominated(bins: Vec<Bin>, total: &[u64; RESOURCES]) -> Vec<Bin> {
+pub(super) fn without_dominated(bins: Vec<Bin>, total: &[u64; RESOURCES]) -> Vec<Bin> {
     let mut kept: Vec<Bin> = Vec::new();
     for bin in bins {
         let holds_as_much = |other: &Bin| {
@@ -285,6 +307,9 @@ fn class_key(
     for spread in shared.iter().flat_map(|c| &application[*c].spread) {
         key.push('\u{2}');
         key.push_str(&place_of(spread.by, offer));
+    }
+    if application.pool_counts_zones() {
+        key.push_str(&place_of(SpreadBy::Zone, offer));
     }
     if shared.iter().any(|c| !application[*c].moveable) {
         key.push_str(&offer.id);

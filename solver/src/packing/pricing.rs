@@ -13,6 +13,8 @@ pub(crate) struct Priced {
     pub upper: f64,
     /// Loads worth more than was asked for, with their value, the best last.
     pub found: Vec<(f64, Vec<u32>)>,
+    /// Nodes of the search trees.
+    pub steps: usize,
 }
 
 /// How far a search goes.
@@ -24,6 +26,8 @@ pub(crate) struct Reach {
     pub step: f64,
     /// Nodes of the search tree.
     pub nodes: usize,
+    /// Multipliers are sought at length.
+    pub thorough: bool,
 }
 
 /// An item as the search sees it.
@@ -61,11 +65,25 @@ struct Knapsack<'a> {
 
 /// Multipliers of the bins, kept from one pricing to the next.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Multipliers(Vec<[f64; RESOURCES]>);
+pub(crate) struct Multipliers {
+    of_bin: Vec<[f64; RESOURCES]>,
+    /// Of the bin priced last, per unit of each resource.
+    last: [f64; RESOURCES],
+}
 
 impl Multipliers {
     pub(crate) fn new(bins: usize) -> Self {
-        Multipliers(vec![[0.0; RESOURCES]; bins])
+        Multipliers { of_bin: vec![[0.0; RESOURCES]; bins], last: [0.0; RESOURCES] }
+    }
+
+    /// Multipliers for a bin like those of the one before.
+    fn like_last(&self, bin: &Bin) -> [f64; RESOURCES] {
+        std::array::from_fn(|r| if bin.capacity[r] < u64::MAX { self.last[r] * bin.capacity[r] as f64 } else { 0.0 })
+    }
+
+    fn keep(&mut self, bin: usize, capacity: &[u64; RESOURCES], lambda: [f64; RESOURCES]) {
+        self.of_bin[bin] = lambda;
+        self.last = std::array::from_fn(|r| lambda[r] / capacity[r].max(1) as f64);
     }
 }
 
@@ -215,6 +233,74 @@ impl<'a> Knapsack<'a> {
         bound
     }
 
+    /// Moves multipliers one at a time to where the bound bends: its minimum lies there, and a bound that is off in the
+    /// last digits cannot be rounded down.
+    fn polish(&mut self) -> f64 {
+        let mut lambda = self.lambda;
+        let mut bound = self.bound_at(&lambda);
+        for _ in 0..3 {
+            let before = bound;
+            for r in 0..RESOURCES {
+                let mut bends = vec![0.0];
+                for e in self.groups.iter().flatten().filter(|e| e.share[r] > 0.0) {
+                    let others: f64 = (0..RESOURCES).filter(|o| *o != r).map(|o| lambda[o] * e.share[o]).sum();
+                    bends.push(((e.value - others) / e.share[r]).max(0.0));
+                }
+                bends.sort_unstable_by(f64::total_cmp);
+                bends.dedup();
+                for bend in bends {
+                    let mut moved = lambda;
+                    moved[r] = bend;
+                    let value = self.bound_at(&moved);
+                    if value < bound {
+                        (lambda, bound) = (moved, value);
+                    }
+                }
+            }
+            if bound >= before {
+                break;
+            }
+        }
+        self.lambda = lambda;
+        bound
+    }
+
+    /// The smallest bound over the multipliers of the two scarcest resources, nearly: one nested in the other.
+    fn improve_thoroughly(&mut self) -> f64 {
+        let mut order: Vec<usize> = (0..RESOURCES).collect();
+        let weight = |r: usize| self.groups.iter().flatten().map(|e| e.share[r] * f64::from(e.most)).sum::<f64>();
+        order.sort_by(|a, b| weight(*b).total_cmp(&weight(*a)));
+        let (first, second) = (order[0], order[1]);
+        let total: f64 =
+            self.groups.iter().map(|g| g.iter().map(|e| e.value * f64::from(e.most)).fold(0.0, f64::max)).sum();
+        let inner = |outer: f64| -> (f64, [f64; RESOURCES]) {
+            let mut lambda = self.lambda;
+            lambda[first] = outer;
+            let (mut low, mut high) = (0.0, total);
+            for _ in 0..32 {
+                let third = (high - low) / 3.0;
+                let mut at = |x: f64| {
+                    lambda[second] = x;
+                    self.bound_at(&lambda)
+                };
+                if at(low + third) <= at(high - third) { high -= third } else { low += third }
+            }
+            lambda[second] = (low + high) / 2.0;
+            (self.bound_at(&lambda), lambda)
+        };
+        let (mut low, mut high) = (0.0, total);
+        for _ in 0..32 {
+            let third = (high - low) / 3.0;
+            if inner(low + third).0 <= inner(high - third).0 { high -= third } else { low += third }
+        }
+        let (bound, lambda) = inner((low + high) / 2.0);
+        let before = self.bound_at(&self.lambda);
+        if bound < before {
+            self.lambda = lambda;
+        }
+        self.polish()
+    }
+
     fn sort(&mut self) {
         let lambda = self.lambda;
         let ratio = |e: &Entry| {
@@ -328,14 +414,24 @@ pub(crate) fn best(
     reach: Reach,
     multipliers: &mut Multipliers,
 ) -> Priced {
-    let mut priced = Priced { upper: f64::NEG_INFINITY, found: Vec::new() };
+    let mut priced = Priced { upper: f64::NEG_INFINITY, found: Vec::new(), steps: 0 };
     for mode in &model.modes {
         let Some(base) = base(model, &model.bins[bin], mode, values) else { continue };
         let mut knapsack = Knapsack::new(model, &model.bins[bin], &base, values, reach, None);
         knapsack.best = knapsack.best.max(priced.found.last().map_or(f64::NEG_INFINITY, |f| f.0));
-        let free = knapsack.improve(multipliers.0[bin]);
+        let mut free = f64::INFINITY;
+        if reach.thorough {
+            knapsack.lambda = multipliers.like_last(&model.bins[bin]);
+            free = knapsack.polish();
+        }
+        if knapsack.rounded(base.value + free) > knapsack.best {
+            free = knapsack.improve(multipliers.of_bin[bin]);
+        }
+        if reach.thorough && knapsack.rounded(base.value + free) > knapsack.best {
+            free = knapsack.improve_thoroughly();
+        }
         let bound = knapsack.rounded(base.value + free);
-        multipliers.0[bin] = knapsack.lambda;
+        multipliers.keep(bin, &model.bins[bin].capacity, knapsack.lambda);
         if bound <= knapsack.best || reach.nodes == 0 {
             priced.upper = priced.upper.max(bound);
             continue;
@@ -345,6 +441,7 @@ pub(crate) fn best(
         knapsack.search(0, base.value, base.left, whole);
         // Nothing above the best found or above what was left open.
         priced.upper = priced.upper.max(bound.min(knapsack.best.max(knapsack.open) + knapsack.slack));
+        priced.steps += knapsack.steps;
         priced.found.extend(knapsack.found);
     }
     priced.found.sort_by(|a, b| a.0.total_cmp(&b.0));

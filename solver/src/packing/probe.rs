@@ -34,6 +34,7 @@ pub(crate) struct Probe {
     pub contradiction: bool,
     /// Rows of tables without a value.
     pub undefined: u64,
+    is_cover: bool,
 }
 
 /// A part of a column.
@@ -150,6 +151,13 @@ impl Probe {
         Ok(probe)
     }
 
+    /// The probe of a pool where a node costs its price and there is a row for each item, first to last.
+    pub(crate) fn of_cover(rows: Vec<(f64, f64)>, costs: &[f64], items: usize) -> Probe {
+        let empty = costs.iter().map(|cost| Part { cost: *cost, entries: Vec::new() }).collect();
+        let units: Vec<Part> = (0..items).map(|i| Part { cost: 0.0, entries: vec![(i, 1.0)] }).collect();
+        Probe { rows, empty, unit: vec![units; costs.len()], is_cover: true, ..Probe::default() }
+    }
+
     fn part(&self, bin: usize, counts: &[u32]) -> Part {
         let mut dense: Vec<(usize, f64)> = self.empty[bin].entries.clone();
         let mut cost = self.empty[bin].cost;
@@ -193,6 +201,11 @@ impl Probe {
     /// What each item is worth on the bin, at the duals.
     pub(crate) fn values(&self, bin: usize, duals: &[f64]) -> Vec<f64> {
         self.unit[bin].iter().map(|u| u.dot(duals) - u.cost).collect()
+    }
+
+    /// True when every item has a row of its own in which it counts alike on every node, and there is nothing else.
+    pub(crate) fn is_cover(&self) -> bool {
+        self.others.is_empty() && self.is_cover
     }
 
     /// True when only the node itself is paid for, not what is on it.
