@@ -122,7 +122,7 @@ fn a_deployment_may_name_offers_that_are_gone_but_nothing_else() {
         .says("has no zone `x1`")
         .says("its zones are `eu-central-1a`, `eu-central-1b`");
     solve("nodes: []").expect(2).says("has no nodes");
-    solve("{}").expect(2).says("this is no deployment");
+    solve("{}").expect(2).says("has no nodes");
     solve("nodes: [{offer: 1, instances: 3}]").expect(2).says("this is no deployment");
 }
 

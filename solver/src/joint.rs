@@ -4,6 +4,7 @@
 //! Each component is a group of choices, its (offer, cardinality) rows, and so is each free attribute with its values. Rules that are linear over the rows (totals,
 //! requirements, quotas) are taken from the [`Formulation`], so that they are stated once.
 
+use cardinal_models::application::ComponentId;
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::{Aggregate, BinaryOp};
 use cardinal_models::offer::Attribute;

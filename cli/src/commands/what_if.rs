@@ -155,6 +155,7 @@ fn objective(question: &Question) -> ObjectiveAnswer {
             Direction::Minimize => "minimize",
         },
         formula: objective.text.clone(),
+        is_default: objective.is_default,
     }
 }
 
