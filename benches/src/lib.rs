@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod configurations;
+pub mod families;
 
 use std::path::PathBuf;
 use std::sync::Arc;
