@@ -1,8 +1,9 @@
 //! Sub-problems of uniform components and free attributes whose formulas mix them nonlinearly, by the branch and bound of
 //! [`crate::nonlinear`].
 //!
-//! Each component is a group of choices, its (offer, cardinality) rows, and so is each free attribute with its values. Rules that are linear over the rows (totals,
-//! requirements, quotas) are taken from the [`Formulation`], so that they are stated once.
+//! Each component is a group of choices, its (offer, cardinality) rows, and so is each free attribute with its values.
+//! Rules that are linear over the rows (totals, requirements, quotas) are taken from the [`Formulation`], so that they are
+//! stated once.
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::document::Fleet;
