@@ -5,6 +5,7 @@ use std::fmt;
 
 use cardinal_models::application::Application;
 use cardinal_models::catalog::{Catalog, OfferIndex};
+use cardinal_models::offer::Purchase;
 use cardinal_models::placement::{DeployedNodes, Deployment, Placement};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,8 @@ pub struct OfferSnapshot {
     pub country: String,
     /// The machine type.
     pub machine_type: String,
+    /// How it is bought.
+    pub purchase: Purchase,
     /// vCPU, in thousandths.
     pub cores: Cores,
     /// Memory, in bytes.
@@ -103,6 +106,7 @@ impl OfferSnapshot {
             zone: zone.and_then(|z| offer.zones.get(usize::from(z))).map(ToString::to_string),
             country: offer.country.to_string(),
             machine_type: offer.machine_type.to_string(),
+            purchase: offer.purchase,
             cores: offer.cores,
             memory: offer.memory,
             price: offer.price,

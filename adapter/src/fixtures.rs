@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use cardinal_models::offer::Purchase;
 use cardinal_models::quantity::{Bytes, Cores, Price};
 
 use crate::deployment::{
@@ -18,6 +19,7 @@ pub(crate) fn offer(id: &str, price: f64) -> OfferSnapshot {
         zone: None,
         country: "DE".to_owned(),
         machine_type: id.to_owned(),
+        purchase: Purchase::OnDemand,
         cores: Cores(2000),
         memory: Bytes(4096 * Bytes::MIB),
         price: Price::from_units(price).unwrap(),

@@ -1,7 +1,8 @@
 //! From a solution to a changed deployment.
 //!
-//! The [`gate`] tells whether a solution is worth applying, the [`diff`] what would change, the [`plan`] in which order;
-//! the plan linter judges plans without knowing how they are made. Nothing here reads a clock, draws randomness from
+//! The [`diff`] says what would change, the [`gate`] whether that is worth it, the [`plan`] in which order it happens; the
+//! plan linter judges plans without knowing how they are made. [`execute`] carries a plan out through a [`driver`], with a
+//! [`journal`] that survives crashes. Nothing here reads a clock, draws randomness from
 //! outside or does I/O: time is passed in as [`time::UnixMs`], so that a simulation, a service and a test of crashes
 //! drive the same code.
 #![forbid(unsafe_code)]
@@ -9,7 +10,10 @@
 pub mod deployment;
 pub mod diff;
 pub mod digest;
+pub mod driver;
+pub mod execute;
 pub mod gate;
+pub mod journal;
 pub mod plan;
 pub mod rules;
 pub mod time;
