@@ -180,7 +180,7 @@ const WHAT_IF_EXAMPLES: &str = "\
 Examples:
   cardinal what-if examples/webshop.yaml --set arrival_rate=2x --price 'aws/*=+20%'
   cardinal what-if examples/webshop.yaml --without region=eu-west-1 --current running.json
-  cardinal what-if examples/webshop.yaml --scenarios examples/webshop.scenarios.yaml
+  cardinal what-if examples/webshop.yaml --scenarios examples/scenarios/webshop.yaml
   cardinal what-if examples/webshop.yaml --sweep arrival_rate=100..2000:log:50 --plot rate.svg
   cardinal what-if examples/webshop.yaml --sweep arrival_rate=100..2000:20 --sweep 'price:gcp/*=-20%..+60%:9' --output csv
 

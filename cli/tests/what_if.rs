@@ -73,6 +73,18 @@ fn what_is_known_at_a_limit_is_printed() {
 }
 
 #[test]
+fn the_example_of_scenarios_works() {
+    let compared = json(
+        "what-if ../../../examples/webshop.yaml --scenarios ../../../examples/scenarios/webshop.yaml --output json",
+    );
+    let scenarios = compared["scenarios"].as_array().expect("scenarios");
+    assert!(scenarios.len() > 4);
+    for scenario in scenarios {
+        assert_eq!(scenario["status"], "optimal", "{scenario}");
+    }
+}
+
+#[test]
 fn moves_begin_at_what_runs() {
     let now = run(&format!("solve {SHOP} --output json")).expect(0);
     let running = Scratch::new("what-if-running.json", &now.out);
