@@ -91,6 +91,7 @@ fn plain(id: &str) -> Offer {
         price: Price::ZERO,
         labels: Arc::default(),
         lifecycle: Default::default(),
+        configuration: Default::default(),
     }
 }
 

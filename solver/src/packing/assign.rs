@@ -378,8 +378,10 @@ impl Work<'_> {
             let offer = self.cover.model.bins[node.bin].offer;
             NodeGroup { offer, zone: if by_zone { zone } else { None }, instances, count: 1 }
         };
-        let mut placement =
-            Placement { groups: self.nodes.iter().filter(|n| !n.hosts.is_empty()).map(group).collect() };
+        let mut placement = Placement {
+            groups: self.nodes.iter().filter(|n| !n.hosts.is_empty()).map(group).collect(),
+            ..Placement::default()
+        };
         placement.normalize();
         placement
     }
