@@ -11,7 +11,7 @@ use cardinal_models::placement::{CurrentDeployment, NodeGroup, Placement};
 use cardinal_models::resolve::load;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
-use cardinal_solver::{Settings, SolveError, solve};
+use cardinal_solver::{Packing, Settings, SolveError, solve};
 
 fn optimum(snapshot: &Snapshot) -> Solution {
     let outcome = solve(snapshot, &Settings::default()).unwrap();
@@ -113,6 +113,21 @@ fn two_component_application() {
     let cost = cheapest(8100.0, 10072.0) + cheapest(1024.0, 3100.0);
     assert_eq!(solution.cost, cost);
     assert!((solution.utility - 1.0 / (1.0 + cost.units())).abs() < 1e-12);
+}
+
+#[test]
+fn sage_every_instance_with_generated_patterns() {
+    let corpus = corpus_or_skip!();
+    let published = std::fs::read_to_string(corpus.join("sage/published.csv")).unwrap();
+    let settings = Settings { packing: Packing::Generated, ..Settings::default() };
+    for line in published.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let model = application(&corpus.join(format!("sage/apps/{}.json", fields[0]))).unwrap();
+        let offers = catalog(&[corpus.join(format!("sage/offers/offers_{}.json", fields[1]))]).unwrap();
+        let outcome = solve(&snapshot(&model, &offers), &settings).unwrap();
+        assert_eq!(outcome.status, Status::Optimal, "{line}");
+        assert_eq!(outcome.solution.unwrap().cost.units(), fields[2].parse::<f64>().unwrap(), "{line}");
+    }
 }
 
 #[test]

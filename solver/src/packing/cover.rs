@@ -79,6 +79,10 @@ impl Cover {
     /// The relaxation of a cluster; `None` when it is about more than the cost of a pool.
     pub(crate) fn of(ground: Ground<'_>, cluster: &Cluster, wanted: &[u32]) -> Option<Cover> {
         let (application, catalog) = (&ground.snapshot.application, &ground.snapshot.catalog);
+        // Where the objective has a value only on some placements the checker could not tell which.
+        if ground.bound.constraints.iter().any(|c| c.index == usize::MAX) {
+            return None;
+        }
         let (mut factor, mut constant) = (0.0, 0.0);
         for term in &cluster.objective {
             let (a, b) = cost_of(term)?;
@@ -145,6 +149,9 @@ impl Cover {
         }
         let bins =
             without_dominated(bins_of(ground.snapshot, ground.space, &items, &limits, &|_, _| String::new()), &total);
+        if bins.is_empty() || items.is_empty() {
+            return None;
+        }
         let prices = bins.iter().map(|b| catalog[b.offer].price.nanos()).collect();
         let model = NodeModel { items, bins, conflicts, cliques, modes: vec![Mode::default()], closed: true };
         Some(Cover { model, demand, members, prices, factor, constant })

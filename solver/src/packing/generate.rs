@@ -150,7 +150,7 @@ impl<'a> Generator<'a> {
         reduced: &mut [f64],
         found: &mut Vec<(f64, Load)>,
     ) -> usize {
-        let Some(grid) = &self.grid else { return 0 };
+        let Some(grid) = self.grid.as_ref().filter(|_| !self.model.bins.is_empty()) else { return 0 };
         let values = self.probe.values(0, duals);
         let costs: Vec<f64> = (0..self.model.bins.len()).map(|b| self.probe.fixed(b, duals)).collect();
         let priced = grid.price(&values, &costs, cells, self.limit);
