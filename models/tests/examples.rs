@@ -12,7 +12,9 @@ use cardinal_models::write::to_yaml;
 fn examples() -> Vec<Source> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|e| e == "yaml"));
+    // `*.scenarios.yaml` are questions about a model, not models.
+    let is_model = |path: &PathBuf| !path.file_stem().is_some_and(|s| s.to_string_lossy().ends_with(".scenarios"));
+    paths.retain(|path| path.extension().is_some_and(|e| e == "yaml") && is_model(path));
     paths.sort();
     assert!(paths.len() >= 4);
     paths.iter().map(|path| Source::new(path.display().to_string(), std::fs::read_to_string(path).unwrap())).collect()
