@@ -1,11 +1,15 @@
-//! Objectives that are nonlinear over several components: the corpus.
+//! Objectives that are nonlinear over several components: the corpus, and families of random problems.
 
 use std::time::{Duration, Instant};
 
 use cardinal_benches::configurations::{Configurations, all};
+use cardinal_benches::families::{FAMILIES, problem};
 use cardinal_benches::{corpus, middle_and_most, ms};
 use cardinal_solver::engine::{Limits, RunStatus};
 use cardinal_solver::nonlinear::{Outcome, Settings, solve};
+
+/// Random problems of each family and size.
+const SEEDS: u64 = 5;
 
 fn run(one: &Configurations, limit: Duration) -> (Duration, Outcome) {
     let begin = Instant::now();
@@ -14,10 +18,49 @@ fn run(one: &Configurations, limit: Duration) -> (Duration, Outcome) {
     (begin.elapsed(), outcome)
 }
 
+/// The gap in percent.
+fn gap(outcome: &Outcome) -> f64 {
+    100.0 * (outcome.bound - outcome.value) / outcome.value.abs().max(1e-9)
+}
+
+/// The families at several sizes.
+fn families() -> Result<(), String> {
+    println!("\n| family | components | proven in 10 s | median ms | worst gap % at 0.1 s | at 1 s | at 10 s |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (family, (name, _)) in FAMILIES.iter().enumerate() {
+        for components in [5, 10, 20] {
+            let (mut proven, mut times, mut worst) = (0, Vec::new(), [0.0f64; 3]);
+            for seed in 0..SEEDS {
+                let one = problem(family, components, seed)?;
+                let (time, last) = run(&one, Duration::from_secs(10));
+                proven += usize::from(last.status == RunStatus::Optimal);
+                for (worst, limit) in worst.iter_mut().zip([0.1, 1.0, 10.0]) {
+                    // What is proven earlier has no gap; what is not is stopped there.
+                    let is_over = last.status == RunStatus::Optimal && time.as_secs_f64() <= limit;
+                    let at = if is_over || limit == 10.0 {
+                        last.clone()
+                    } else {
+                        run(&one, Duration::from_secs_f64(limit)).1
+                    };
+                    *worst = worst.max(gap(&at));
+                }
+                times.push(time);
+            }
+            let (median, _) = middle_and_most(&mut times);
+            let [first, second, third] = worst;
+            println!(
+                "| {name} | {components} | {proven} of {SEEDS} | {} | {first:.2} | {second:.2} | {third:.2} |",
+                ms(median)
+            );
+        }
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), String> {
     let Some(corpus) = corpus() else {
         println!("the corpus is not there: skipped");
-        return Ok(());
+        return families();
     };
     let (mut times, mut proven, mut right, mut nodes) = (Vec::new(), 0, 0, 0);
     println!("| instance | components | combinations | optimum | found | bound | nodes | time ms |");
@@ -51,5 +94,5 @@ fn main() -> Result<(), String> {
         ms(most),
         nodes as f64 / total.as_secs_f64()
     );
-    Ok(())
+    families()
 }

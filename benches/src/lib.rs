@@ -4,6 +4,7 @@
 pub mod pods;
 
 pub mod configurations;
+pub mod families;
 
 use std::path::PathBuf;
 use std::sync::Arc;

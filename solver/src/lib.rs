@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod engine;
 pub mod explain;
 pub mod formulation;
+mod joint;
 pub mod nonlinear;
 pub mod objective;
 pub mod packing;

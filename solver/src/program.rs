@@ -102,6 +102,12 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     if cluster.parts.contains(&Part::Pool) && ground.patterns.is_none() {
         return crate::packing::solve(ground, cluster, method);
     }
+    // The second attempt is a second opinion.
+    if method.presolve == Presolve::Automatic
+        && let Some(answer) = crate::joint::solve(ground, cluster, method)?
+    {
+        return Ok(answer);
+    }
     solve_listed(ground, cluster, method)
 }
 

@@ -335,7 +335,7 @@ pub trait Point {
 }
 
 /// A point that knows nothing: only constants have a value.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Point for Nothing {
     fn attribute(&self, _: ComponentId, _: Slot) -> f64 {

@@ -27,10 +27,10 @@ pub struct Named {
 }
 
 /// A number in a formula.
-struct Quantity {
-    text: String,
+pub(crate) struct Quantity {
+    pub(crate) text: String,
     /// A usual value, to compare with.
-    scale: f64,
+    pub(crate) scale: f64,
 }
 
 /// Makes formulas.
@@ -43,9 +43,11 @@ pub struct Formulas<'a> {
     pub metrics: Vec<(String, f64)>,
     /// False: nothing that is nonlinear over several components.
     pub nonlinear: bool,
+    /// True: most formulas mix several components nonlinearly.
+    pub across: bool,
 }
 
-fn quantity(text: impl Into<String>, scale: f64) -> Quantity {
+pub(crate) fn quantity(text: impl Into<String>, scale: f64) -> Quantity {
     Quantity { text: text.into(), scale }
 }
 
@@ -60,7 +62,7 @@ impl Formulas<'_> {
     }
 
     /// Something that depends on one component, and on it linearly where it is a fleet or shared.
-    fn aggregate(&mut self, component: &Named) -> Quantity {
+    pub(crate) fn aggregate(&mut self, component: &Named) -> Quantity {
         let c = &component.name;
         let k = self.draw.pick(&[1, 2, 4]);
         let filter = match self.draw.number(0, 6) {
@@ -150,7 +152,7 @@ impl Formulas<'_> {
         }
     }
 
-    fn load(&mut self) -> String {
+    pub(crate) fn load(&mut self) -> String {
         self.draw.pick(&["0.7", "1.2", "2.5", "load"]).to_owned()
     }
 
@@ -200,6 +202,9 @@ impl Formulas<'_> {
     }
 
     fn number(&mut self) -> Quantity {
+        if self.across && self.draw.chance(70) {
+            return self.across();
+        }
         let component = self.component();
         if self.draw.chance(65) {
             return self.linear();
@@ -221,7 +226,7 @@ impl Formulas<'_> {
         }
     }
 
-    fn comparison(&mut self, a: &Quantity) -> String {
+    pub(crate) fn comparison(&mut self, a: &Quantity) -> String {
         let op = self.draw.pick(&["<=", "<=", "<=", ">=", ">=", ">=", "<", ">", "!=", "=="]);
         // Limits that leave something, mostly.
         let factor = match op {
@@ -304,6 +309,9 @@ impl Formulas<'_> {
 
     /// An objective with its direction, `maximize` or `minimize`.
     pub fn utility(&mut self) -> (&'static str, String) {
+        if self.across && self.draw.chance(80) {
+            return self.across_utility();
+        }
         let (a, b) = (self.number(), self.linear());
         let (a, b) = (a.text, b.text);
         let u = self.component();

@@ -27,12 +27,14 @@ pub struct Size {
     pub nonlinear: bool,
     /// True: every component is on shared nodes.
     pub shared: bool,
+    /// True: every component is uniform, and most formulas mix several nonlinearly.
+    pub across: bool,
 }
 
 impl Size {
     /// Small enough to be enumerated.
     pub const SMALL: Size =
-        Size { components: 3, offers: 6, instances: 4, constraints: 3, nonlinear: true, shared: false };
+        Size { components: 3, offers: 6, instances: 4, constraints: 3, nonlinear: true, shared: false, across: false };
 }
 
 const REGIONS: [&str; 3] = ["r0", "r1", "r2"];
@@ -121,7 +123,7 @@ impl Maker<'_> {
             self.line(format!("catalog: {{providers: [{providers}]}}"));
         }
         self.line("components:");
-        let components = self.draw.number(1, self.size.components);
+        let components = self.draw.number(if self.size.across { 2 } else { 1 }, self.size.components);
         for i in 0..components {
             self.component(i);
         }
@@ -160,6 +162,7 @@ impl Maker<'_> {
     fn component(&mut self, index: u32) {
         let kind = self.draw.pick(&[Kind::Uniform, Kind::Uniform, Kind::Mixed, Kind::Shared]);
         let kind = if self.size.shared { Kind::Shared } else { kind };
+        let kind = if self.size.across { Kind::Uniform } else { kind };
         let name = ["web", "api", "db", "cache", "queue", "batch"][index as usize % 6].to_owned();
         let (cardinality, low, high) = self.cardinality(kind);
         self.named.push(Named { name: name.clone(), kind, may_be_empty: low == 0 });
@@ -249,11 +252,12 @@ impl Maker<'_> {
 
     fn formulas(&mut self, metrics: &[(String, f64)]) {
         let named = self.named.clone();
-        let nonlinear = self.size.nonlinear;
+        let (nonlinear, across) = (self.size.nonlinear, self.size.across);
         let count = self.draw.pick(&[0, 1, 1, 2, 3]).min(self.size.constraints);
         let slo = self.draw.chance(15);
         let with_utility = self.draw.chance(75);
-        let mut formulas = Formulas { draw: self.draw, components: &named, metrics: metrics.to_vec(), nonlinear };
+        let mut formulas =
+            Formulas { draw: self.draw, components: &named, metrics: metrics.to_vec(), nonlinear, across };
         let constraints: Vec<String> = (0..count).map(|_| formulas.condition()).collect();
         let slo = slo.then(|| formulas.condition());
         let utility = with_utility.then(|| formulas.utility());

@@ -8,6 +8,7 @@
 //! Nothing here shares code with the solver: only its public answer is looked at.
 #![forbid(unsafe_code)]
 
+mod across;
 pub mod agreement;
 pub mod cases;
 pub mod choices;

@@ -41,6 +41,12 @@ fn the_answer_is_the_best_of_all_larger_fleets() {
 }
 
 #[test]
+fn the_answer_is_the_best_of_all_where_formulas_mix_components() {
+    let size = Size { components: 3, offers: 6, instances: 4, across: true, ..Size::SMALL };
+    all_agree("the answer is the best of all where formulas mix components", 4_000, &size);
+}
+
+#[test]
 fn the_answer_is_the_best_of_all_configurations_and_free_values() {
     agree("the answer is the best of all configurations and free values", 3_000, |seed| choices::world(seed, 3));
 }

@@ -172,6 +172,25 @@ impl<'a> Formulation<'a> {
         Ok(formulation)
     }
 
+    /// The program of a cluster of dedicated components without the constraints over several of them: columns, structure
+    /// and quotas.
+    pub(crate) fn frame(
+        snapshot: &'a Snapshot,
+        bound: &'a BoundModel,
+        space: &'a Space,
+        cluster: &Cluster,
+    ) -> Result<Self, FormulateError> {
+        let mut formulation = Formulation::empty(snapshot, bound, space);
+        for part in &cluster.parts {
+            formulation.add_block(*part, None, cluster)?;
+        }
+        formulation.add_structure(&cluster.structure);
+        formulation.add_quotas(&cluster.quotas);
+        formulation.add_spread();
+        formulation.keep_unmoveable();
+        Ok(formulation)
+    }
+
     /// A program without columns.
     pub(crate) fn empty(snapshot: &'a Snapshot, bound: &'a BoundModel, space: &'a Space) -> Self {
         Formulation {

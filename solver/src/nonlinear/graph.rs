@@ -130,6 +130,19 @@ impl Graph {
         }
     }
 
+    /// True for a node that is a truth value by its form: logic over comparisons, or the difference of two such.
+    pub fn is_truth(&self, id: Id) -> bool {
+        match self.ops[id as usize] {
+            Op::AtMost(_) | Op::Equal(_) | Op::And(..) | Op::Or(..) => true,
+            Op::Abs(a) => match self.ops[a as usize] {
+                Op::Linear(_, first, count) => self.operands(first, count).iter().any(|(_, x)| self.is_truth(*x)),
+                _ => false,
+            },
+            Op::Linear(_, first, count) => self.operands(first, count).iter().all(|(_, x)| self.is_truth(*x)),
+            _ => false,
+        }
+    }
+
     /// The node of an operator without a run of operands.
     pub fn node(&mut self, op: Op) -> Id {
         let key = key(op, &[]);
@@ -362,7 +375,21 @@ fn multiple(known: &[(usize, Rc<[f64]>)], tables: &[(usize, Rc<Vec<f64>>)]) -> O
         }
         (scaled - y).abs() <= 1e-13 * scaled.abs().max(y.abs())
     };
-    (factor != 0.0 && factor.is_finite() && pairs().all(|(x, y)| fits(x, y))).then_some(factor)
+    if factor == 0.0 || !factor.is_finite() || !pairs().all(|(x, y)| fits(x, y)) {
+        return None;
+    }
+    // Tables of one or two values are multiples of each other by chance: only factors that round nothing count then.
+    let rounds_nothing = factor.to_bits().trailing_zeros() >= 52;
+    let mut distinct: Vec<f64> = Vec::new();
+    for (x, _) in pairs().filter(|(x, _)| *x != 0.0 && !x.is_nan()) {
+        if !distinct.contains(&x) {
+            distinct.push(x);
+        }
+        if distinct.len() > 2 {
+            return Some(factor);
+        }
+    }
+    rounds_nothing.then_some(factor)
 }
 
 /// The largest decimal step of which every table entry is a multiple, verified for each.

@@ -16,6 +16,8 @@ pub struct Group {
     pub matrix: Vec<f64>,
     /// The first of the original choices that each row stands for.
     pub choices: Vec<u32>,
+    /// The row of each original choice that is allowed.
+    pub row_of: FxHashMap<u32, u32>,
 }
 
 impl Group {
@@ -173,11 +175,14 @@ fn group(graph: &Graph, number: usize, choices: &[u32]) -> Group {
         .enumerate()
         .filter_map(|(j, a)| a.tables.iter().find(|(g, _)| *g == number).map(|(_, table)| (j as u32, table.as_ref())))
         .collect();
-    let mut seen: FxHashMap<Vec<u64>, ()> = FxHashMap::default();
+    let mut seen: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
     let mut rows: Vec<u32> = Vec::new();
+    let mut first_of: Vec<(u32, u32)> = Vec::with_capacity(choices.len());
     for choice in choices {
         let keys = tables.iter().map(|(_, t)| key(t[*choice as usize])).collect();
-        if seen.insert(keys, ()).is_none() {
+        let first = *seen.entry(keys).or_insert(*choice);
+        first_of.push((*choice, first));
+        if first == *choice {
             rows.push(*choice);
         }
     }
@@ -187,7 +192,9 @@ fn group(graph: &Graph, number: usize, choices: &[u32]) -> Group {
         pairs.into_iter().find(|o| o.is_ne()).unwrap_or_else(|| a.cmp(b))
     });
     let matrix = rows.iter().flat_map(|row| tables.iter().map(|(_, t)| t[*row as usize])).collect();
-    Group { columns: tables.iter().map(|(j, _)| *j).collect(), matrix, choices: rows }
+    let place: FxHashMap<u32, u32> = rows.iter().enumerate().map(|(row, choice)| (*choice, row as u32)).collect();
+    let row_of = first_of.into_iter().map(|(choice, first)| (choice, place[&first])).collect();
+    Group { columns: tables.iter().map(|(j, _)| *j).collect(), matrix, choices: rows, row_of }
 }
 
 /// Groups whose rows are the same, in order.

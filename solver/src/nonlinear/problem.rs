@@ -52,6 +52,36 @@ impl Problem {
         &self.sizes
     }
 
+    /// True when the objective is a sum of tables and constraints are logic over comparisons of such sums: a problem for
+    /// integer programming.
+    pub fn is_linear(&self) -> bool {
+        let mut used = vec![false; self.graph.ops.len()];
+        let mut in_values = vec![false; self.graph.ops.len()];
+        self.constraints.iter().for_each(|id| used[*id as usize] = true);
+        self.objective.iter().for_each(|id| in_values[*id as usize] = true);
+        for (i, op) in self.graph.ops.iter().enumerate().rev() {
+            let (logic, value) = (used[i], in_values[i]);
+            if !logic && !value {
+                continue;
+            }
+            let is_truth = |id: Id| self.graph.is_truth(id);
+            match *op {
+                Op::AtMost(pair) | Op::Equal(pair) if !value => {
+                    for id in [pair.difference, pair.left, pair.right] {
+                        in_values[id as usize] = true;
+                    }
+                }
+                Op::And(..) | Op::Or(..) if !value => self.graph.children(*op, |id| used[id as usize] = true),
+                Op::Abs(a) if !value && is_truth(i as Id) => used[a as usize] = true,
+                op if op.is_linear() => self
+                    .graph
+                    .children(op, |id| if value { in_values[id as usize] = true } else { used[id as usize] = true }),
+                _ => return false,
+            }
+        }
+        true
+    }
+
     /// The choices of each group that its own constraints leave.
     pub(super) fn allowed(&self) -> Vec<Vec<u32>> {
         let open = |f: &Vec<bool>| (0..f.len() as u32).filter(|k| !f[*k as usize]).collect();
@@ -386,7 +416,7 @@ impl Problem {
         self.node_expression(id)
     }
 
-    /// `if(c, a, b)`
+    /// `if(c, a, b)`; the condition is a truth value, 0 or 1.
     pub fn choose(&mut self, c: &Expression, a: &Expression, b: &Expression) -> Expression {
         let pointwise = |x: &[f64]| match x[0] {
             c if c.is_nan() => c,

@@ -14,6 +14,7 @@ use super::lagrange::{self, Bound, Effort, Ground, Parameters, Row, Sweep};
 use super::propagate::{Hold, Propagation};
 use super::{Outcome, Problem, Settings};
 use crate::engine::RunStatus;
+use cardinal_models::tolerance::TOLERANCE;
 
 /// Products of open rows up to this size are enumerated.
 const FEW: usize = 64;
@@ -181,9 +182,9 @@ impl<'a> Search<'a> {
                 outcome.ties_open = stage + 1 < goals.len();
                 break;
             }
-            self.holds.push((*goal, Interval::new(self.incumbent.value - self.tolerance(), f64::INFINITY)));
+            self.holds.push((*goal, Interval::new(self.incumbent.value - self.tie_margin(), f64::INFINITY)));
             open = std::mem::take(&mut self.ties);
-            open.retain(|o| o.bound >= self.incumbent.value - self.tolerance());
+            open.retain(|o| o.bound >= self.incumbent.value - self.tie_margin());
             open.iter_mut().for_each(|o| o.bound = f64::INFINITY);
         }
         outcome.nodes = self.nodes;
@@ -193,10 +194,7 @@ impl<'a> Search<'a> {
     /// The rows of the choices to start from.
     fn start(&self) -> Option<Vec<u32>> {
         let start = self.settings.start.as_ref()?;
-        let rows = self.instance.groups.iter().zip(start).map(|(group, choice)| {
-            // The choice may be merged with an equal one: only its own row is looked for.
-            group.choices.iter().position(|c| c == choice).map(|row| row as u32)
-        });
+        let rows = self.instance.groups.iter().zip(start).map(|(group, choice)| group.row_of.get(choice).copied());
         rows.collect()
     }
 
@@ -222,6 +220,11 @@ impl<'a> Search<'a> {
         self.partial = partial(graph, &boxes);
     }
 
+    /// Goals that differ by less are equal to the models' comparison.
+    fn tie_margin(&self) -> f64 {
+        if self.incumbent.value.is_finite() { TOLERANCE * self.incumbent.value.abs().max(1.0) } else { 0.0 }
+    }
+
     /// How much better a goal must be to count as better.
     fn tolerance(&self) -> f64 {
         let value = if self.incumbent.value.is_finite() { self.incumbent.value.abs() } else { 0.0 };
@@ -230,7 +233,7 @@ impl<'a> Search<'a> {
 
     /// Goals below this are of no interest.
     fn cutoff(&self) -> f64 {
-        if self.keeps_ties { self.incumbent.value - self.tolerance() } else { self.incumbent.value + self.tolerance() }
+        if self.keeps_ties { self.incumbent.value - self.tie_margin() } else { self.incumbent.value + self.tolerance() }
     }
 
     fn reached(&self) -> bool {
@@ -249,7 +252,7 @@ impl<'a> Search<'a> {
                 if !self.keeps_ties {
                     return Ended { bound: node.bound.max(floor), complete: true };
                 }
-                if node.bound >= floor - self.tolerance() {
+                if node.bound >= floor - self.tie_margin() {
                     self.ties.push(node);
                 }
                 continue;
@@ -396,7 +399,7 @@ impl<'a> Search<'a> {
         parameters: Rc<Parameters>,
         signatures: Rc<[u64]>,
     ) -> Left {
-        if self.keeps_ties && bound >= self.incumbent.value - self.tolerance() {
+        if self.keeps_ties && bound >= self.incumbent.value - self.tie_margin() {
             let serial = self.serial;
             self.ties.push(Open { bound, depth, serial, domains, parameters, signatures });
         }
