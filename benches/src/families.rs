@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn every_family_is_read() {
-        for family in 0..FAMILIES.len() {
-            assert_eq!(problem(family, 5, 1).map(|p| p.components), Ok(5), "{}", FAMILIES[family].0);
+        for (family, (name, _)) in FAMILIES.iter().enumerate() {
+            assert_eq!(problem(family, 5, 1).map(|p| p.components), Ok(5), "{name}");
         }
     }
 }
