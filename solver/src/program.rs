@@ -395,7 +395,8 @@ impl<'f, 'a> Stages<'f, 'a> {
             milp.cost[*column] += x;
         }
         let limits = Limits { absolute_gap: if scaled.whole { 0.5 } else { 0.0 }, ..limits.clone() };
-        let run = engine::run(milp, start, &limits, method.presolve)?;
+        let presolve = if self.formulation.is_delicate { Presolve::Off } else { method.presolve };
+        let run = engine::run(milp, start, &limits, presolve)?;
         self.effort.nodes += run.nodes;
         Ok(run)
     }

@@ -299,3 +299,14 @@ fn a_choice_between_conditions_on_shared_nodes() {
     );
     assert_eq!(best_of(&with("utility: {minimize: '0 - sqrt(abs(number(total_cost)))'}")).strict.0, 1_500_000_000);
 }
+
+#[test]
+fn a_number_that_differs_from_another_under_a_condition_cuts_nothing_off() {
+    // The engine's presolve called two nodes optimal.
+    let model = "components:\n  web:\n    cardinality: 1..3\n    hosting: shared\n    requires: {cores: 2, \
+                 memory: 2 GiB}\n  api:\n    cardinality: 2\n    hosting: shared\n    requires: {cores: 1, memory: 1 GiB}\n\
+                 constraints:\n  c1: '(mmc_response_time(1.2, 1.5, web.cardinality) != 1) xor (0.8 * \
+                 (sum(number(web.memory)) / 1024 - 0.5 * (web.cardinality)) >= 6)'\nstructure:\n  s0: {every_node: api}\n";
+    let world = of(model, vec![plain_offer("node", 8, 4, 0.25)]);
+    assert_eq!(best_of(&world).utility, 0.25);
+}

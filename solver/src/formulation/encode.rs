@@ -402,6 +402,7 @@ impl Formulation<'_> {
             self.compare_steps(op, steps, scale, under);
             return Ok(());
         }
+        self.is_delicate |= op == BinaryOp::Equal || under.is_some();
         // The tolerance of the evaluator at the size of the constant; a positive margin pulls the limit inwards.
         let slack = (TOLERANCE * 0.5 - self.margin) * scale;
         let strict = match op {

@@ -139,6 +139,9 @@ pub struct Formulation<'a> {
     pub(crate) tied: FxHashSet<usize>,
     /// True when a row can never be satisfied.
     pub contradiction: bool,
+    /// True when a comparison of real values is an equality or holds only under a condition. The engine's presolve was
+    /// seen to cut solutions off there and to call what is left optimal.
+    pub(crate) is_delicate: bool,
     /// Rows that were left out because a formula has no value there.
     pub undefined_rows: u64,
     /// How far strict and rounded comparisons are pulled inwards, relative; raised when the checker refuses an answer.
@@ -202,6 +205,7 @@ impl<'a> Formulation<'a> {
             one_hot: Vec::new(),
             tied: FxHashSet::default(),
             contradiction: false,
+            is_delicate: false,
             undefined_rows: 0,
             margin: 0.0,
             marginals: Vec::new(),
