@@ -617,7 +617,7 @@ pub struct ReconfigureDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["5m"]))]
     pub every: Option<Spanned<Scalar>>,
-    /// `observe`, `recommend` or `automatic`.
+    /// `observe`, `recommend`, `automatic-small` or `automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ReconfigureMode>,
 }
@@ -630,6 +630,8 @@ pub enum ReconfigureMode {
     Observe,
     /// Propose a plan that a person approves.
     Recommend,
+    /// Apply what passes the gate and is a small change; propose the rest.
+    AutomaticSmall,
     /// Apply what passes the gate.
     Automatic,
 }

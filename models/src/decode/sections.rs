@@ -91,6 +91,7 @@ const SPREAD_BY: &[(&str, SpreadBy)] = &[
 const MODE: &[(&str, ReconfigureMode)] = &[
     ("observe", ReconfigureMode::Observe),
     ("recommend", ReconfigureMode::Recommend),
+    ("automatic-small", ReconfigureMode::AutomaticSmall),
     ("automatic", ReconfigureMode::Automatic),
 ];
 
