@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod simulate;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +44,8 @@ pub enum Command {
     Explain(Explain),
     /// Ask what would be if metrics, prices, offers or rules were different: compare scenarios, sweep ranges
     WhatIf(Box<WhatIf>),
+    /// Run the loop against a simulated cloud in virtual time: load, faults, lost nodes, deaths of the process
+    Simulate(Box<simulate::Simulate>),
     /// Report every mistake of a model, with its place and the mend
     Check(Check),
     /// Write a model of any known format as native YAML

@@ -7,5 +7,6 @@ pub mod convert;
 pub mod explain;
 pub mod man;
 pub mod schema;
+pub mod simulate;
 pub mod solve;
 pub mod what_if;

@@ -48,6 +48,7 @@ fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
         Command::Solve(solve) => commands::solve::run(&solve, started),
         Command::Explain(explain) => commands::explain::run(&explain, started),
         Command::WhatIf(what_if) => commands::what_if::run(&what_if, started),
+        Command::Simulate(simulate) => commands::simulate::run(&simulate),
         Command::Check(check) => commands::check::run(&check),
         Command::Convert(convert) => commands::convert::run(&convert),
         Command::Schema(schema) => commands::schema::run(&schema),

@@ -5,6 +5,7 @@ pub mod diagnostics;
 pub mod json;
 pub mod numbers;
 pub mod offers;
+pub mod simulate;
 pub mod style;
 pub mod table;
 pub mod what_if;

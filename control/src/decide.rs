@@ -251,8 +251,9 @@ impl Draft<'_> {
 fn solved(snapshot: &Snapshot, outcome: &Outcome, solution: &Solution) -> Solved {
     let application = &snapshot.application;
     let all = application.components.iter().zip(0_u32..);
-    let cardinalities =
-        all.map(|(c, id)| (c.name.to_string(), solution.placement.cardinality(cardinal_models::application::ComponentId(id))));
+    let cardinalities = all.map(|(c, id)| {
+        (c.name.to_string(), solution.placement.cardinality(cardinal_models::application::ComponentId(id)))
+    });
     let name_of = |index: &usize| application.constraints.get(*index).map(|c| c.name.to_string());
     Solved {
         proven: outcome.status == Status::Optimal,

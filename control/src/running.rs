@@ -18,11 +18,7 @@ const CARDINALITY: &str = "cardinality";
 
 /// What runs, as the solver takes it; `None` when nothing does. Lost nodes and components that the model no longer has
 /// are left out: what is on record of them is taken down by the plan.
-pub fn current(
-    running: &RunningDeployment,
-    application: &Application,
-    catalog: &Catalog,
-) -> Option<CurrentDeployment> {
+pub fn current(running: &RunningDeployment, application: &Application, catalog: &Catalog) -> Option<CurrentDeployment> {
     let mut current = CurrentDeployment::default();
     for nodes in running.to_deployment().nodes {
         let known = |(name, n): (&String, &u32)| application.component(name).map(|id| (id, *n));

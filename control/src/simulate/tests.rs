@@ -65,7 +65,8 @@ fn a_day_of_faults_losses_and_deaths_breaks_nothing() {
     let resources = resources(MODEL);
     let mut crashes = 0;
     for seed in 0..cases(12) {
-        let faults = FaultRates { before_effect: 0.05, after_effect: 0.03, answer_lost: 0.03, capacity: 0.02, slow: 0.1 };
+        let faults =
+            FaultRates { before_effect: 0.05, after_effect: 0.03, answer_lost: 0.03, capacity: 0.02, slow: 0.1 };
         let cloud = CloudSettings { faults, ..CloudSettings::default() };
         let trouble = Scenario { cloud, losses_per_hour: 0.3, crashes_per_thousand: 15.0, ..a_day(seed) };
         let report = simulate("shop", &resources, &InProcess, &trouble);
