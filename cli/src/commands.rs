@@ -8,4 +8,5 @@ pub mod explain;
 pub mod man;
 pub mod schema;
 pub mod solve;
+pub mod solve_worker;
 pub mod what_if;
