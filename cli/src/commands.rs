@@ -9,4 +9,5 @@ pub mod man;
 pub mod schema;
 pub mod simulate;
 pub mod solve;
+pub mod solve_worker;
 pub mod what_if;

@@ -21,6 +21,7 @@ pub mod pattern;
 pub mod program;
 pub mod range;
 pub mod selector;
+pub mod sieve;
 mod solve;
 pub mod space;
 pub mod term;
