@@ -9,6 +9,7 @@ use cardinal_models::application::{Application, Component, ComponentId, Domain, 
 use cardinal_models::catalog::{Catalog, OfferIndex};
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::offer::{Attribute, Offer};
+use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -64,6 +65,17 @@ pub struct LeafRanges {
 }
 
 impl LeafRanges {
+    /// The ranges while a uniform component has instances on offers of which the price lies in a range. `slot` is that
+    /// of the price, when a formula looks at it.
+    fn on_offers_at(&self, component: ComponentId, slot: Option<Slot>, price: Range) -> LeafRanges {
+        let mut ranges = self.clone();
+        ranges.price[component.index()] = price;
+        let cardinality = &mut ranges.cardinality[component.index()];
+        cardinality.low = cardinality.low.max(1.0);
+        ranges.attributes.extend(slot.map(|slot| ((component, slot), price)));
+        ranges
+    }
+
     /// Makes the range of an attribute known.
     pub fn set(&mut self, component: ComponentId, slot: Slot, range: Range) {
         self.attributes.insert((component, slot), range);
@@ -245,6 +257,12 @@ fn most_on_one_offer(component: &Component, offer: &Offer) -> u32 {
         .unwrap_or(u32::MAX)
 }
 
+/// How everything that is wanted moves with the price and the attributes of an offer.
+struct Senses {
+    price: Trend,
+    attributes: Vec<(Slot, Trend)>,
+}
+
 /// One offer as the reduction compares it.
 struct Candidate {
     offer: OfferIndex,
@@ -317,8 +335,47 @@ struct Reducer<'a> {
 impl Reducer<'_> {
     /// How everything that is wanted moves with an attribute: rising means that more is never worse.
     fn wanted(&self, mover: Mover) -> Trend {
-        let objective = range::trend(&self.bound.objective, mover, self.ranges);
-        self.bound.constraints.iter().map(|c| range::trend(&c.term, mover, self.ranges)).fold(objective, Trend::and)
+        self.wanted_within(mover, self.ranges)
+    }
+
+    fn wanted_within(&self, mover: Mover, ranges: &LeafRanges) -> Trend {
+        let objective = range::trend(&self.bound.objective, mover, ranges);
+        let constraints = self.bound.constraints.iter();
+        constraints.map(|c| range::trend(&c.term, mover, ranges)).fold(objective, Trend::and)
+    }
+
+    /// What everything that is wanted looks at in an offer of a component, while leaves lie in some ranges.
+    fn senses(&self, id: ComponentId, visible: &[Slot], price_slot: Option<Slot>, ranges: &LeafRanges) -> Senses {
+        let quotas = &self.snapshot.application.quotas;
+        let limited = |attribute: &Attribute| match attribute {
+            Attribute::Cores => quotas.iter().any(|q| q.cores.is_some()),
+            Attribute::Memory => quotas.iter().any(|q| q.memory.is_some()),
+            Attribute::Gpus => quotas.iter().any(|q| q.gpus.is_some()),
+            _ => false,
+        };
+        let of = |slot: &Slot| {
+            let wanted = self.wanted_within(Mover::Attribute(id, *slot), ranges);
+            let falls = limited(self.bound.slots.attribute(*slot));
+            (*slot, if falls { wanted.and(Trend::Falling) } else { wanted })
+        };
+        let price = self.wanted_within(Mover::Price(id, price_slot), ranges).and(Trend::Falling);
+        let attributes = visible.iter().filter(|s| Some(**s) != price_slot).map(of).collect();
+        Senses { price, attributes }
+    }
+
+    /// Apart from each other the offers without a price and those with one, where a formula is monotone in the price
+    /// only away from 0: `1 / (n * price)`. Of a uniform fleet all nodes are the one or the other.
+    fn senses_apart(
+        &self,
+        id: ComponentId,
+        visible: &[Slot],
+        price_slot: Option<Slot>,
+        offers: &[OfferIndex],
+    ) -> Option<[Senses; 2]> {
+        let price = |o: &OfferIndex| self.snapshot.catalog[*o].price;
+        let paid = span_of(offers.iter().map(price).filter(|p| *p > Price::ZERO).map(|p| p.units()));
+        let within = |price| self.senses(id, visible, price_slot, &self.ranges.on_offers_at(id, price_slot, price));
+        paid.is_positive().then(|| [within(Range::new(0.0, 0.0)), within(paid)])
     }
 
     /// The values of each visible free attribute that are worth looking at: one end, where all that is wanted rises or
@@ -344,27 +401,16 @@ impl Reducer<'_> {
     fn reduce_dedicated(&self, id: ComponentId, component: &Component, visible: &[Slot], choices: &mut Choices) {
         let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
-        let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
-        let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
-        let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
-        let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
-        let trends: Vec<(Slot, Trend)> = visible
-            .iter()
-            .filter(|s| Some(**s) != price_slot)
-            .map(|s| {
-                let attribute = self.bound.slots.attribute(*s);
-                let wanted = self.wanted(Mover::Attribute(id, *s));
-                let limited = (limits_cores && *attribute == Attribute::Cores)
-                    || (limits_memory && *attribute == Attribute::Memory)
-                    || (limits_gpus && *attribute == Attribute::Gpus);
-                (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
-            })
-            .collect();
+        let everywhere = self.senses(id, visible, price_slot, self.ranges);
+        let apart = match (component.fleet, everywhere.price) {
+            (Fleet::Uniform, Trend::Unknown) => self.senses_apart(id, visible, price_slot, &choices.offers),
+            _ => None,
+        };
         // A quota counts cores, memory and GPUs even where no formula looks at them.
-        let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
-        let counts_cores = limits_cores && !is_seen(Attribute::Cores);
-        let counts_memory = limits_memory && !is_seen(Attribute::Memory);
-        let counts_gpus = limits_gpus && !is_seen(Attribute::Gpus);
+        let is_seen = |a: Attribute| visible.iter().any(|s| *self.bound.slots.attribute(*s) == a);
+        let counts_cores = application.quotas.iter().any(|q| q.cores.is_some()) && !is_seen(Attribute::Cores);
+        let counts_memory = application.quotas.iter().any(|q| q.memory.is_some()) && !is_seen(Attribute::Memory);
+        let counts_gpus = application.quotas.iter().any(|q| q.gpus.is_some()) && !is_seen(Attribute::Gpus);
         let mut fronts = Fronts::new(catalog);
         let (mut key, mut vector) = (Vec::new(), Vec::new());
         for offer in &choices.offers {
@@ -373,11 +419,19 @@ impl Reducer<'_> {
             vector.clear();
             quota_mask(&application.quotas, o, &mut key);
             key.extend(stands_for(o).map(u64::from));
-            match price {
+            let senses = match &apart {
+                Some(apart) => {
+                    let is_paid = usize::from(o.price > Price::ZERO);
+                    key.push(is_paid as u64);
+                    &apart[is_paid]
+                }
+                None => &everywhere,
+            };
+            match senses.price {
                 Trend::Falling => vector.push(o.price.units()),
                 _ => key.push(o.price.nanos() as u64),
             }
-            for (slot, trend) in &trends {
+            for (slot, trend) in &senses.attributes {
                 let value = self.bound.slots.value(*slot, o, &self.bound.interner);
                 match trend {
                     Trend::Constant => {}
