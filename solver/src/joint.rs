@@ -40,7 +40,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     }
     let Ground { snapshot, bound, space, .. } = ground;
     let formulation =
-        Formulation::frame(snapshot, bound, space, cluster).map_err(|e| ProgramError::Formulate(None, e))?;
+        Formulation::frame(snapshot, bound, space, None, cluster).map_err(|e| ProgramError::Formulate(None, e))?;
     let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
     if formulation.contradiction {
         return Ok(Some(nothing(effort, begin.elapsed().as_secs_f64())));

@@ -10,6 +10,7 @@
 
 pub mod bound;
 pub mod cluster;
+pub mod decimal;
 pub mod engine;
 pub mod explain;
 pub mod formulation;
@@ -24,8 +25,9 @@ pub mod selector;
 pub mod sieve;
 mod solve;
 pub mod space;
+mod spatial;
 pub mod term;
 pub mod what_if;
 pub mod wide;
 
-pub use solve::{Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};
+pub use solve::{Nonlinear, Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};

@@ -8,11 +8,13 @@ use cardinal_models::snapshot::Snapshot;
 use cardinal_models::tolerance;
 
 use crate::bound::{BoundModel, Part, parts_of};
+use crate::decimal::common_step;
 use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
 use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row};
 use crate::packing::Generation;
 use crate::pattern::Patterns;
 use crate::space::Space;
+use crate::spatial;
 use crate::term::{Slot, Term};
 
 /// After so many nodes of the search tree the order among equals is left as it is. A limit in nodes and not in time
@@ -30,6 +32,8 @@ pub struct Ground<'a> {
     pub space: &'a Space,
     /// The node patterns of the shared pool, if there is one and they are listed; otherwise they are generated.
     pub patterns: Option<&'a Patterns>,
+    /// Nonlinear terms over several parts are tabulated up to so many combinations of values.
+    pub combinations: usize,
 }
 
 /// How a sub-problem is solved.
@@ -108,14 +112,20 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     {
         return Ok(answer);
     }
-    solve_listed(ground, cluster, method)
+    match solve_listed(ground, cluster, method) {
+        Err(ProgramError::Formulate(
+            _,
+            FormulateError::Nonlinear { .. } | FormulateError::NonlinearPool | FormulateError::Entangled,
+        )) if spatial::is_for(ground, cluster) => spatial::solve(ground, cluster, method),
+        other => other,
+    }
 }
 
 /// Solves a sub-problem over the patterns that are listed.
 pub(crate) fn solve_listed(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
     let begin = std::time::Instant::now();
-    let Ground { snapshot, bound, space, patterns } = ground;
-    let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, method.margin)
+    let Ground { snapshot, bound, space, patterns, combinations } = ground;
+    let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, method.margin, combinations)
         .map_err(|(index, e)| ProgramError::Formulate(index, e))?;
     let mut value = Linear::default();
     for term in &cluster.objective {
@@ -409,7 +419,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         objective.constant = 0.0;
         let largest = objective.terms.iter().map(|(_, x)| x.abs()).fold(0.0, f64::max);
         let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.is_whole(*c));
-        let step = if over_integers { common_step(&objective) } else { None };
+        let step = if over_integers { common_step(objective.terms.iter().map(|(_, x)| *x)) } else { None };
         let (unit, whole) = match step {
             Some(step) if largest / step <= 1e8 => (step, true),
             _ if largest > 0.0 => (largest / 1e4, false),
@@ -443,23 +453,4 @@ impl<'f, 'a> Stages<'f, 'a> {
         let terms = table.iter().enumerate().map(|(i, x)| (begin + i, rank(*x))).filter(|(_, r)| *r > 0.0).collect();
         Some(Scaled { objective: Linear { terms, constant: 0.0 }, unit: 1.0, whole: true, values })
     }
-}
-
-/// The largest step of which every coefficient is a multiple: decimal numbers with up to nine places are taken at their
-/// word and have an exact greatest common divisor; anything else has none.
-fn common_step(linear: &Linear) -> Option<f64> {
-    let mut divisor: i64 = 0;
-    for (_, x) in &linear.terms {
-        let nanos = x * Price::SCALE as f64;
-        if nanos.is_nan() || nanos.abs() >= 4e15 || (nanos - nanos.round()).abs() > 1e-4 {
-            return None;
-        }
-        let (mut a, mut b) = (divisor, nanos.round().abs() as i64);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        divisor = a;
-    }
-    // A step near the resolution is a sign of numbers that are no decimals.
-    (divisor >= 10).then(|| divisor as f64 / Price::SCALE as f64)
 }

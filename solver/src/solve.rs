@@ -18,7 +18,7 @@ use crate::bound::{BoundModel, bind};
 use crate::cluster::split;
 use crate::engine::canary::CanaryError;
 use crate::engine::{EngineError, Limits, Presolve, RunStatus};
-use crate::formulation::FormulateError;
+use crate::formulation::{FormulateError, MOST_COMBINATIONS};
 use crate::objective::{Objective, take_apart};
 use crate::packing::Generation;
 use crate::pattern::{self, Patterns};
@@ -37,6 +37,18 @@ pub struct Settings {
     pub cancel: Option<Arc<AtomicBool>>,
     /// How the patterns of shared nodes are found.
     pub packing: Packing,
+    /// How formulas that mix fleets or shared nodes nonlinearly are solved.
+    pub nonlinear: Nonlinear,
+}
+
+/// How formulas that mix fleets or shared nodes nonlinearly are solved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nonlinear {
+    /// Tabulated over the values that they can take together where these are few, otherwise by branch and bound.
+    #[default]
+    Automatic,
+    /// Always by branch and bound: for comparison, tables are faster where they are possible.
+    Spatial,
 }
 
 /// How the patterns of shared nodes are found.
@@ -302,7 +314,12 @@ impl Search<'_> {
     fn attempt(&self, method: &Method, report: &mut Report) -> Result<Together, ProgramError> {
         let clusters = split(self.snapshot, self.bound, self.space, &self.objective.terms);
         report.clusters = clusters.len();
-        let ground = Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
+        let combinations = match self.settings.nonlinear {
+            Nonlinear::Automatic => MOST_COMBINATIONS,
+            Nonlinear::Spatial => 0,
+        };
+        let Search { snapshot, bound, space, patterns, .. } = *self;
+        let ground = Ground { snapshot, bound, space, patterns, combinations };
         let mut together = Together { status: RunStatus::Optimal, placement: Some(Placement::default()), bound: 0.0 };
         for cluster in &clusters {
             let begin = Instant::now();

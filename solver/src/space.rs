@@ -8,6 +8,7 @@ use cardinal_models::application::{Application, Choice, Component, ComponentId, 
 use cardinal_models::catalog::{Catalog, OfferIndex};
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::offer::{Attribute, Offer};
+use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -66,6 +67,17 @@ pub struct LeafRanges {
 }
 
 impl LeafRanges {
+    /// The ranges while a uniform component has instances on offers of which the price lies in a range. `slot` is that
+    /// of the price, when a formula looks at it.
+    fn on_offers_at(&self, component: ComponentId, slot: Option<Slot>, price: Range) -> LeafRanges {
+        let mut ranges = self.clone();
+        ranges.price[component.index()] = price;
+        let cardinality = &mut ranges.cardinality[component.index()];
+        cardinality.low = cardinality.low.max(1.0);
+        ranges.attributes.extend(slot.map(|slot| ((component, slot), price)));
+        ranges
+    }
+
     /// Makes the range of an attribute known.
     pub fn set(&mut self, component: ComponentId, slot: Slot, range: Range) {
         self.attributes.insert((component, slot), range);
@@ -124,7 +136,7 @@ pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
         .filter(|id| application[*id].hosting == Hosting::Dedicated)
         .collect();
     let profiles: FxHashMap<ComponentId, Profile> =
-        dedicated.iter().map(|id| (*id, reducer.profile(*id, &visible[id.index()]))).collect();
+        dedicated.iter().map(|id| (*id, reducer.profile(*id, &visible[id.index()], &all[id.index()]))).collect();
     let alike: Vec<ComponentId> = dedicated.iter().copied().filter(|id| is_plain(&application[*id])).collect();
     let thin = (alike.len() >= FEW_COMPONENTS).then(|| {
         let comparisons: Vec<_> = alike.iter().map(|id| (*id, profiles[id].comparison(&mut sieve, &columns))).collect();
@@ -283,6 +295,12 @@ fn most_on_one_offer(component: &Component, offer: &Offer) -> u32 {
         .unwrap_or(u32::MAX)
 }
 
+/// How everything that is wanted moves with the price and the attributes of an offer.
+struct Senses {
+    price: Trend,
+    attributes: Vec<(Slot, Trend)>,
+}
+
 /// One offer as the reduction compares it.
 struct Candidate {
     offer: OfferIndex,
@@ -356,27 +374,60 @@ struct Reducer<'a> {
 
 /// What a dedicated component compares offers by.
 struct Profile {
-    /// How what is wanted moves with the price.
-    price: Trend,
-    /// How it moves with the other attributes that formulas look at.
-    trends: Vec<(Slot, Trend)>,
+    /// Over all offers.
+    everywhere: Senses,
+    /// Apart over the offers without a price and those with one, where that tells more.
+    apart: Option<[Senses; 2]>,
     /// Amounts that quotas limit and no formula looks at.
     counted: Vec<Attribute>,
 }
 
 impl Profile {
     fn comparison(&self, sieve: &mut Sieve<'_>, columns: &Columns) -> Comparison {
-        let seen = self.trends.iter().map(|(slot, trend)| (columns[slot].clone(), *trend));
+        let seen = self.everywhere.attributes.iter().map(|(slot, trend)| (columns[slot].clone(), *trend));
         let counted = self.counted.iter().map(|a| (sieve.numbers(a), Trend::Falling));
-        Comparison { price: self.price, columns: seen.chain(counted).collect() }
+        Comparison { price: self.everywhere.price, columns: seen.chain(counted).collect() }
     }
 }
 
 impl Reducer<'_> {
     /// How everything that is wanted moves with an attribute: rising means that more is never worse.
     fn wanted(&self, mover: Mover) -> Trend {
-        let objective = range::trend(&self.bound.objective, mover, self.ranges);
-        self.bound.constraints.iter().map(|c| range::trend(&c.term, mover, self.ranges)).fold(objective, Trend::and)
+        self.wanted_within(mover, self.ranges)
+    }
+
+    fn wanted_within(&self, mover: Mover, ranges: &LeafRanges) -> Trend {
+        let objective = range::trend(&self.bound.objective, mover, ranges);
+        let constraints = self.bound.constraints.iter();
+        constraints.map(|c| range::trend(&c.term, mover, ranges)).fold(objective, Trend::and)
+    }
+
+    /// What everything that is wanted looks at in an offer of a component, while leaves lie in some ranges.
+    fn senses(&self, id: ComponentId, visible: &[Slot], price_slot: Option<Slot>, ranges: &LeafRanges) -> Senses {
+        let limited = self.limited();
+        let of = |slot: &Slot| {
+            let wanted = self.wanted_within(Mover::Attribute(id, *slot), ranges);
+            let falls = limited.contains(self.bound.slots.attribute(*slot));
+            (*slot, if falls { wanted.and(Trend::Falling) } else { wanted })
+        };
+        let price = self.wanted_within(Mover::Price(id, price_slot), ranges).and(Trend::Falling);
+        let attributes = visible.iter().filter(|s| Some(**s) != price_slot).map(of).collect();
+        Senses { price, attributes }
+    }
+
+    /// Apart from each other the offers without a price and those with one, where a formula is monotone in the price
+    /// only away from 0: `1 / (n * price)`. Of a uniform fleet all nodes are the one or the other.
+    fn senses_apart(
+        &self,
+        id: ComponentId,
+        visible: &[Slot],
+        price_slot: Option<Slot>,
+        offers: &[OfferIndex],
+    ) -> Option<[Senses; 2]> {
+        let price = |o: &OfferIndex| self.snapshot.catalog[*o].price;
+        let paid = span_of(offers.iter().map(price).filter(|p| *p > Price::ZERO).map(|p| p.units()));
+        let within = |price| self.senses(id, visible, price_slot, &self.ranges.on_offers_at(id, price_slot, price));
+        paid.is_positive().then(|| [within(Range::new(0.0, 0.0)), within(paid)])
     }
 
     /// The values of each visible free attribute that are worth looking at: one end, where all that is wanted rises or
@@ -399,26 +450,24 @@ impl Reducer<'_> {
         all
     }
 
-    fn profile(&self, id: ComponentId, visible: &[Slot]) -> Profile {
+    fn profile(&self, id: ComponentId, visible: &[Slot], admissible: &[OfferIndex]) -> Profile {
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
-        let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
-        let limited: Vec<Attribute> = [Attribute::Cores, Attribute::Memory, Attribute::Gpus]
-            .into_iter()
-            .filter(|attribute| self.snapshot.application.quotas.iter().any(|q| limits(q, attribute)))
-            .collect();
-        let trends: Vec<(Slot, Trend)> = visible
-            .iter()
-            .filter(|s| Some(**s) != price_slot)
-            .map(|s| {
-                let wanted = self.wanted(Mover::Attribute(id, *s));
-                let limited = limited.contains(self.bound.slots.attribute(*s));
-                (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
-            })
-            .collect();
+        let everywhere = self.senses(id, visible, price_slot, self.ranges);
+        let apart = match (self.snapshot.application[id].fleet, everywhere.price) {
+            (Fleet::Uniform, Trend::Unknown) => self.senses_apart(id, visible, price_slot, admissible),
+            _ => None,
+        };
         // A quota counts cores, memory and GPUs even where no formula looks at them.
-        let is_seen = |a: &Attribute| trends.iter().any(|(s, _)| self.bound.slots.attribute(*s) == a);
-        let counted = limited.into_iter().filter(|a| !is_seen(a)).collect();
-        Profile { price, trends, counted }
+        let is_seen = |a: &Attribute| visible.iter().any(|s| self.bound.slots.attribute(*s) == a);
+        let counted = self.limited().into_iter().filter(|a| !is_seen(a)).collect();
+        Profile { everywhere, apart, counted }
+    }
+
+    /// The amounts that quotas limit.
+    fn limited(&self) -> Vec<Attribute> {
+        let quotas = &self.snapshot.application.quotas;
+        let all = [Attribute::Cores, Attribute::Memory, Attribute::Gpus];
+        all.into_iter().filter(|attribute| quotas.iter().any(|q| limits(q, attribute))).collect()
     }
 
     fn reduce_dedicated(
@@ -438,11 +487,19 @@ impl Reducer<'_> {
             vector.clear();
             key.push(self.quotas.class(offer));
             key.extend(stands_for(o).map(u64::from));
-            match profile.price {
+            let senses = match &profile.apart {
+                Some(apart) => {
+                    let is_paid = usize::from(o.price > Price::ZERO);
+                    key.push(is_paid as u64);
+                    &apart[is_paid]
+                }
+                None => &profile.everywhere,
+            };
+            match senses.price {
                 Trend::Falling => vector.push(o.price.units()),
                 _ => key.push(o.price.nanos() as u64),
             }
-            for (slot, trend) in &profile.trends {
+            for (slot, trend) in &senses.attributes {
                 let value = self.columns[slot][offer.0 as usize];
                 match trend {
                     Trend::Constant => {}

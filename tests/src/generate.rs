@@ -27,14 +27,24 @@ pub struct Size {
     pub nonlinear: bool,
     /// True: every component is on shared nodes.
     pub shared: bool,
-    /// True: every component is uniform, and most formulas mix several nonlinearly.
+    /// True: most formulas mix several components nonlinearly.
     pub across: bool,
+    /// True: every component is uniform.
+    pub uniform: bool,
 }
 
 impl Size {
     /// Small enough to be enumerated.
-    pub const SMALL: Size =
-        Size { components: 3, offers: 6, instances: 4, constraints: 3, nonlinear: true, shared: false, across: false };
+    pub const SMALL: Size = Size {
+        components: 3,
+        offers: 6,
+        instances: 4,
+        constraints: 3,
+        nonlinear: true,
+        shared: false,
+        across: false,
+        uniform: false,
+    };
 }
 
 const REGIONS: [&str; 3] = ["r0", "r1", "r2"];
@@ -162,7 +172,7 @@ impl Maker<'_> {
     fn component(&mut self, index: u32) {
         let kind = self.draw.pick(&[Kind::Uniform, Kind::Uniform, Kind::Mixed, Kind::Shared]);
         let kind = if self.size.shared { Kind::Shared } else { kind };
-        let kind = if self.size.across { Kind::Uniform } else { kind };
+        let kind = if self.size.uniform { Kind::Uniform } else { kind };
         let name = ["web", "api", "db", "cache", "queue", "batch"][index as usize % 6].to_owned();
         let (cardinality, low, high) = self.cardinality(kind);
         self.named.push(Named { name: name.clone(), kind, may_be_empty: low == 0 });

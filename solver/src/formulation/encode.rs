@@ -14,7 +14,7 @@ use crate::space::Choices;
 use crate::term::{FleetTerm, Point, Slot, Term, apply, binary, fold};
 
 /// The attributes of one offer of a component, and nothing else.
-pub(super) struct OfferPoint<'a> {
+pub(crate) struct OfferPoint<'a> {
     pub component: ComponentId,
     pub choices: &'a Choices,
     pub offer: usize,
@@ -202,7 +202,7 @@ impl Formulation<'_> {
     }
 
     /// The table of a term over one uniform component.
-    pub(super) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
+    pub(crate) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
         let mut encoded = Encoded::default();
         let mut add = |column: usize, value: f64| match value.is_nan() {
             true => encoded.undefined.push(column),
@@ -245,7 +245,7 @@ impl Formulation<'_> {
     }
 
     /// A sum or count over nodes that each count by their offer alone.
-    fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
+    pub(crate) fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
         let value = |point: &OfferPoint<'_>| {
             let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
             match fleet.aggregate {

@@ -6,10 +6,10 @@
 //! take ([`tabulate`]).
 
 mod blocks;
-mod conditional;
+pub(crate) mod conditional;
 mod defined;
 mod dominance;
-mod encode;
+pub(crate) mod encode;
 mod rules;
 mod tabulate;
 
@@ -147,6 +147,8 @@ pub struct Formulation<'a> {
     /// How far strict and rounded comparisons are pulled inwards, relative; raised when the checker refuses an answer.
     pub(crate) margin: f64,
     pub(crate) marginals: Vec<tabulate::Marginal>,
+    /// The largest number of combinations that a nonlinear term is tabulated over.
+    pub(crate) combinations: usize,
 }
 
 impl<'a> Formulation<'a> {
@@ -159,8 +161,9 @@ impl<'a> Formulation<'a> {
         patterns: Option<&'a Patterns>,
         cluster: &Cluster,
         margin: f64,
+        combinations: usize,
     ) -> Result<Self, (Option<usize>, FormulateError)> {
-        let mut formulation = Formulation { margin, ..Formulation::empty(snapshot, bound, space) };
+        let mut formulation = Formulation { margin, combinations, ..Formulation::empty(snapshot, bound, space) };
         for part in &cluster.parts {
             formulation.add_block(*part, patterns, cluster).map_err(|e| (None, e))?;
         }
@@ -175,17 +178,17 @@ impl<'a> Formulation<'a> {
         Ok(formulation)
     }
 
-    /// The program of a cluster of dedicated components without the constraints over several of them: columns, structure
-    /// and quotas.
+    /// The program of a cluster without the constraints over several of its parts: columns, structure and quotas.
     pub(crate) fn frame(
         snapshot: &'a Snapshot,
         bound: &'a BoundModel,
         space: &'a Space,
+        patterns: Option<&'a Patterns>,
         cluster: &Cluster,
     ) -> Result<Self, FormulateError> {
         let mut formulation = Formulation::empty(snapshot, bound, space);
         for part in &cluster.parts {
-            formulation.add_block(*part, None, cluster)?;
+            formulation.add_block(*part, patterns, cluster)?;
         }
         formulation.add_structure(&cluster.structure);
         formulation.add_quotas(&cluster.quotas);
@@ -209,7 +212,25 @@ impl<'a> Formulation<'a> {
             undefined_rows: 0,
             margin: 0.0,
             marginals: Vec::new(),
+            combinations: MOST_COMBINATIONS,
         }
+    }
+
+    /// Does something to the program, or nothing when it fails.
+    pub(crate) fn attempt<T, E>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let milp = self.milp.clone();
+        let tied = self.tied.clone();
+        let (one_hot, marginals) = (self.one_hot.len(), self.marginals.len());
+        let (contradiction, is_delicate) = (self.contradiction, self.is_delicate);
+        let result = change(self);
+        if result.is_err() {
+            self.milp = milp;
+            self.tied = tied;
+            self.one_hot.truncate(one_hot);
+            self.marginals.truncate(marginals);
+            (self.contradiction, self.is_delicate) = (contradiction, is_delicate);
+        }
+        result
     }
 
     /// The block of a component: its own, or the pool.

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 pub type Id = u32;
 
 /// `exp(x)` is too large for a number above this.
-pub(super) const EXP_LIMIT: f64 = 709.782_712_893_384;
+pub(crate) const EXP_LIMIT: f64 = 709.782_712_893_384;
 
 /// What a node computes from its operands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -259,12 +259,12 @@ impl Graph {
 
 impl Op {
     /// True for constants, aggregates and their combinations.
-    pub(super) fn is_linear(self) -> bool {
+    pub(crate) fn is_linear(self) -> bool {
         matches!(self, Op::Constant(_) | Op::Aggregate(_) | Op::Linear(..))
     }
 
     /// The operator with other operands; those with a run of operands are left as they are.
-    pub(super) fn renumbered(self, of: impl Fn(Id) -> Id) -> Op {
+    pub(crate) fn renumbered(self, of: impl Fn(Id) -> Id) -> Op {
         let pair = |p: Pair| Pair { difference: of(p.difference), left: of(p.left), right: of(p.right) };
         match self {
             Op::Constant(_) | Op::Aggregate(_) | Op::Linear(..) | Op::Opaque(..) => self,
@@ -302,12 +302,12 @@ impl Opaque {
 }
 
 /// What is not finite is undefined.
-pub(super) fn finite(x: f64) -> f64 {
+pub(crate) fn finite(x: f64) -> f64 {
     if x.is_finite() { x } else { f64::NAN }
 }
 
 /// A power with a constant exponent; NaN where there is none.
-pub(super) fn power(x: f64, p: f64) -> f64 {
+pub(crate) fn power(x: f64, p: f64) -> f64 {
     finite(if p == 2.0 {
         x * x
     } else if p == -1.0 {

@@ -104,18 +104,18 @@ impl Interval {
 }
 
 /// 0 times "arbitrarily large" is 0: the factor itself is finite wherever it has a value.
-pub(super) fn product(a: f64, b: f64) -> f64 {
+pub(crate) fn product(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
 }
 
 /// The product of two intervals.
-pub(super) fn multiply(a: Interval, b: Interval) -> Interval {
+pub(crate) fn multiply(a: Interval, b: Interval) -> Interval {
     let ends = [product(a.low, b.low), product(a.low, b.high), product(a.high, b.low), product(a.high, b.high)];
     Interval::new(ends[0].min(ends[1]).min(ends[2]).min(ends[3]), ends[0].max(ends[1]).max(ends[2]).max(ends[3]))
 }
 
 /// The range of a power with a constant exponent.
-pub(super) fn power_range(x: Interval, p: f64) -> Interval {
+pub(crate) fn power_range(x: Interval, p: f64) -> Interval {
     let at = |v: f64, otherwise: f64| if power(v, p).is_nan() { otherwise } else { power(v, p) };
     if p.fract() != 0.0 {
         // Only numbers that are not negative have a value.
@@ -165,7 +165,7 @@ fn log_range(x: Interval) -> Interval {
 }
 
 /// How far apart two sides of a comparison that holds may be at most.
-pub(super) fn slack(left: Interval, right: Interval) -> f64 {
+pub(crate) fn slack(left: Interval, right: Interval) -> f64 {
     TOLERANCE * left.size().max(right.size()).max(1.0)
 }
 
