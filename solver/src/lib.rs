@@ -10,6 +10,7 @@
 
 pub mod bound;
 pub mod cluster;
+mod division;
 pub mod engine;
 pub mod explain;
 pub mod formulation;

@@ -13,6 +13,7 @@ use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bound::BoundModel;
+use crate::division::told_apart;
 use crate::range::{self, Leaves, Mover, Range, Trend};
 use crate::term::{Slot, Term};
 
@@ -391,8 +392,11 @@ impl Reducer<'_> {
             vector.extend(counts_gpus.then(|| f64::from(o.gpus)));
             if component.fleet == Fleet::Uniform {
                 vector.push(-f64::from(most_on_one_offer(component, o)));
+                if !component.divisions.is_empty() {
+                    key.extend(told_apart(component, o).map(|told| hash_text(&told)));
+                }
             } else {
-                key.extend(component.spread.iter().map(|s| hash_text(&place_of(s.by, o))));
+                key.extend(told_apart(component, o).map(|told| hash_text(&told)));
             }
             fronts.offer(*offer, &key, &vector, self.current.contains(offer));
         }
@@ -448,7 +452,7 @@ fn reduce_pool(
         vector.push(-o.disk.map_or(f64::INFINITY, |d| d.mib()));
         vector.extend(shared.iter().map(|i| if mask[*i] { 0.0 } else { 1.0 }));
         for i in &shared {
-            key.extend(application.components[*i].spread.iter().map(|s| hash_text(&place_of(s.by, o))));
+            key.extend(told_apart(&application.components[*i], o).map(|told| hash_text(&told)));
         }
         if application.pool_counts_zones() {
             key.push(hash_text(&place_of(SpreadBy::Zone, o)));

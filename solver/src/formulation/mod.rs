@@ -8,6 +8,7 @@
 mod blocks;
 mod conditional;
 mod defined;
+mod division;
 mod dominance;
 mod encode;
 mod rules;
@@ -170,7 +171,7 @@ impl<'a> Formulation<'a> {
         }
         formulation.add_structure(&cluster.structure);
         formulation.add_quotas(&cluster.quotas);
-        formulation.add_spread();
+        formulation.add_divisions();
         formulation.keep_unmoveable();
         Ok(formulation)
     }
@@ -189,7 +190,7 @@ impl<'a> Formulation<'a> {
         }
         formulation.add_structure(&cluster.structure);
         formulation.add_quotas(&cluster.quotas);
-        formulation.add_spread();
+        formulation.add_divisions();
         formulation.keep_unmoveable();
         Ok(formulation)
     }
