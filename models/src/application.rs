@@ -69,8 +69,7 @@ impl Application {
     /// True when a rule looks at the zones of shared nodes.
     pub fn pool_counts_zones(&self) -> bool {
         let mut shared = self.components.iter().filter(|c| c.hosting == Hosting::Shared);
-        shared.any(Component::counts_zones)
-            || self.structure.iter().any(|r| matches!(r.rule, Structure::Together(_)))
+        shared.any(Component::counts_zones) || self.structure.iter().any(|r| matches!(r.rule, Structure::Together(_)))
     }
 
     /// The metric with a name.

@@ -105,9 +105,11 @@ impl<'a> UniformDivision<'a> {
         match *rule {
             DivisionRule::Skew { by, most } => {
                 let zone = (!offer.zones.is_empty()).then_some(0);
-                let beside = self.places.iter().find(|(known, _)| *known == by).map_or(1, |(_, places)| {
-                    places.beside(&place_of_node(by, offer, zone))
-                });
+                let beside = self
+                    .places
+                    .iter()
+                    .find(|(known, _)| *known == by)
+                    .map_or(1, |(_, places)| places.beside(&place_of_node(by, offer, zone)));
                 let fewest = if beside > over(by) as usize { 0 } else { n / over(by) };
                 n.div_ceil(over(by)) - fewest <= most
             }

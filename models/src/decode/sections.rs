@@ -255,12 +255,14 @@ fn placement(reader: &mut Reader, node: &Node, path: &str) -> Option<PlacementDo
         }),
         spot: f.read("spot", |r, n, p| {
             let mut f = r.fields(n, p, "a rule such as `{at_most: 50 %}`", SPOT_KEYS)?;
-            let most = f.required("at_most", "write `{at_most: 50 %}`", |r, n, p| r.scalar(n, p, "a share or a number"));
+            let most =
+                f.required("at_most", "write `{at_most: 50 %}`", |r, n, p| r.scalar(n, p, "a share or a number"));
             most.map(|at_most| SpotDocument { at_most })
         }),
         on_demand: f.read("on_demand", |r, n, p| {
             let mut f = r.fields(n, p, "a rule such as `{at_least: 2}`", ON_DEMAND_KEYS)?;
-            let least = f.required("at_least", "write `{at_least: 2}`", |r, n, p| r.scalar(n, p, "a number or a share"));
+            let least =
+                f.required("at_least", "write `{at_least: 2}`", |r, n, p| r.scalar(n, p, "a number or a share"));
             least.map(|at_least| OnDemandDocument { at_least })
         }),
     })

@@ -44,13 +44,7 @@ impl Resolver<'_> {
         (spread, divisions)
     }
 
-    fn spread(
-        &mut self,
-        path: &str,
-        rule: &SpreadDocument,
-        spread: &mut Vec<Spread>,
-        divisions: &mut Vec<Division>,
-    ) {
+    fn spread(&mut self, path: &str, rule: &SpreadDocument, spread: &mut Vec<Spread>, divisions: &mut Vec<Division>) {
         let by = resolved(rule.by);
         if rule.at_most.is_none() && rule.skew.is_none() {
             let span = self.component_span(path);
@@ -141,7 +135,8 @@ impl Resolver<'_> {
 
     /// Where the component of a path stands, for what has no place of its own.
     fn component_span(&self, path: &str) -> crate::span::Span {
-        let name = path.strip_prefix("components.").and_then(|rest| rest.split(".placement").next()).unwrap_or_default();
+        let name =
+            path.strip_prefix("components.").and_then(|rest| rest.split(".placement").next()).unwrap_or_default();
         let found = self.document.components.iter().find(|(n, _)| n.value == name);
         found.map_or(crate::span::Span::NONE, |(n, _)| n.span)
     }

@@ -90,8 +90,9 @@ impl<'a> Check<'a> {
                 }
                 DivisionRule::OnDemand { least } => {
                     let firm = all - self.on_spot(id);
-                    let message =
-                        || format!("{firm} of {all} instances are on offers that are not spot, at least {least} should");
+                    let message = || {
+                        format!("{firm} of {all} instances are on offers that are not spot, at least {least} should")
+                    };
                     (Rule::Purchase, (firm < least.least_of(all)).then(message))
                 }
             };
@@ -109,7 +110,8 @@ impl<'a> Check<'a> {
     /// How the place with the most instances and that with the fewest differ too much.
     fn skewed(&self, id: ComponentId, component: &Component, by: SpreadBy, most: u32) -> Option<String> {
         let counts = self.by_place(id, by);
-        let regions: BTreeSet<(&str, &str)> = counts.most.keys().map(|(provider, region, _)| (*provider, *region)).collect();
+        let regions: BTreeSet<(&str, &str)> =
+            counts.most.keys().map(|(provider, region, _)| (*provider, *region)).collect();
         let mut places: BTreeSet<Place<'a>> = BTreeSet::new();
         for offer in self.snapshot.catalog.offers() {
             let is_near = by != SpreadBy::Zone || regions.contains(&(offer.provider.as_ref(), offer.region.as_ref()));
@@ -117,9 +119,8 @@ impl<'a> Check<'a> {
                 continue;
             }
             match by {
-                SpreadBy::Zone if !offer.zones.is_empty() => {
-                    places.extend(offer.zones.iter().map(|z| (offer.provider.as_ref(), offer.region.as_ref(), z.as_ref())))
-                }
+                SpreadBy::Zone if !offer.zones.is_empty() => places
+                    .extend(offer.zones.iter().map(|z| (offer.provider.as_ref(), offer.region.as_ref(), z.as_ref()))),
                 _ => drop(places.insert(super::place_of_node(None, offer, by))),
             }
         }
@@ -127,11 +128,7 @@ impl<'a> Check<'a> {
         let largest = counts.most.iter().map(|(place, n)| (*n, *place)).max()?;
         (largest.0.saturating_sub(fewest.0) > u64::from(most)).then(|| {
             let ((high, there), (low, here)) = (largest, fewest);
-            format!(
-                "{high} instances are in {} and {low} in {}, which may differ by {most}",
-                shown(there),
-                shown(here)
-            )
+            format!("{high} instances are in {} and {low} in {}, which may differ by {most}", shown(there), shown(here))
         })
     }
 }

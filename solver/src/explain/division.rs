@@ -91,7 +91,10 @@ pub(super) fn needed(snapshot: &Snapshot, placement: &Placement, id: ComponentId
 }
 
 /// Nodes with their instances of a component.
-fn hosting(placement: &Placement, id: ComponentId) -> impl Iterator<Item = (&cardinal_models::placement::NodeGroup, u64)> {
+fn hosting(
+    placement: &Placement,
+    id: ComponentId,
+) -> impl Iterator<Item = (&cardinal_models::placement::NodeGroup, u64)> {
     placement.groups.iter().filter_map(move |group| {
         let on_node: u64 = group.instances.iter().filter(|(c, _)| *c == id).map(|(_, n)| u64::from(*n)).sum();
         (on_node > 0).then_some((group, on_node * u64::from(group.count)))
@@ -99,7 +102,8 @@ fn hosting(placement: &Placement, id: ComponentId) -> impl Iterator<Item = (&car
 }
 
 fn on_spot(snapshot: &Snapshot, placement: &Placement, id: ComponentId) -> u64 {
-    let is_spot = |group: &cardinal_models::placement::NodeGroup| snapshot.catalog[group.offer].purchase == Purchase::Spot;
+    let is_spot =
+        |group: &cardinal_models::placement::NodeGroup| snapshot.catalog[group.offer].purchase == Purchase::Spot;
     hosting(placement, id).filter(|(group, _)| is_spot(group)).map(|(_, n)| n).sum()
 }
 

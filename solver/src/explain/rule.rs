@@ -99,9 +99,11 @@ impl UserRule {
         let structure = (0..application.structure.len()).map(UserRule::Structure);
         let spread = application.components.iter().enumerate().filter(|(_, c)| !c.spread.is_empty());
         let spread = spread.map(|(i, _)| UserRule::Spread(ComponentId(i as u32)));
-        let divisions = application.components.iter().enumerate().flat_map(|(i, c)| {
-            (0..c.divisions.len()).map(move |k| UserRule::Division(ComponentId(i as u32), k))
-        });
+        let divisions = application
+            .components
+            .iter()
+            .enumerate()
+            .flat_map(|(i, c)| (0..c.divisions.len()).map(move |k| UserRule::Division(ComponentId(i as u32), k)));
         constraints.chain(quotas).chain(structure).chain(spread).chain(divisions).collect()
     }
 

@@ -330,9 +330,7 @@ impl<'a> Formulation<'a> {
             }
             let least = if details.moveable { 1 } else { runs.max(1) };
             let details_of_offer = &self.snapshot.catalog[choices.offers[offer]];
-            let fits = |n: u32| {
-                choices.exactly[offer].is_none_or(|k| k == n) && division.allows(details_of_offer, n)
-            };
+            let fits = |n: u32| choices.exactly[offer].is_none_or(|k| k == n) && division.allows(details_of_offer, n);
             let allowed = details.cardinality.iter().filter(|n| *n >= least && *n <= choices.most[offer] && fits(*n));
             rows.extend(allowed.map(|n| Row { offer: Some(offer as u32), n }));
         }

@@ -69,8 +69,7 @@ impl<'a> Rules<'a> {
     }
 
     fn is_by_zone(&self, component: ComponentId) -> bool {
-        self.together[component.index()].is_some()
-            || self.application[component].counts_zones()
+        self.together[component.index()].is_some() || self.application[component].counts_zones()
     }
 }
 
