@@ -11,6 +11,7 @@
 pub mod bound;
 pub mod cluster;
 pub mod decimal;
+mod division;
 pub mod engine;
 pub mod explain;
 pub mod formulation;

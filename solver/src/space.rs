@@ -13,6 +13,7 @@ use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bound::BoundModel;
+use crate::division::told_apart;
 use crate::range::{self, Leaves, Mover, Range, Trend};
 use crate::sieve::{self, Column, Comparison, OfferSet, QuotaMembers, Sieve};
 use crate::term::{Slot, Term};
@@ -165,9 +166,9 @@ pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
     Space { dedicated: choices, free, pool, pool_admits, pool_price_falls, ranges, quotas }
 }
 
-/// True for a component on offers of the catalog that no spread rule limits.
+/// True for a component on offers of the catalog whose instances no rule divides over places or purchases.
 fn is_plain(component: &Component) -> bool {
-    matches!(component.choice, Choice::Offers) && component.spread.is_empty()
+    matches!(component.choice, Choice::Offers) && !component.is_divided()
 }
 
 /// The numbers that formulas look at, of every offer.
@@ -511,8 +512,11 @@ impl Reducer<'_> {
             vector.extend(profile.counted.iter().map(|attribute| sieve::number(attribute, o)));
             if component.fleet == Fleet::Uniform {
                 vector.push(-f64::from(most_on_one_offer(component, o)));
+                if !component.divisions.is_empty() {
+                    key.extend(told_apart(component, o).map(|told| hash_text(&told)));
+                }
             } else {
-                key.extend(component.spread.iter().map(|s| hash_text(&place_of(s.by, o))));
+                key.extend(told_apart(component, o).map(|told| hash_text(&told)));
             }
             fronts.offer(offer, &key, &vector, self.current.contains(&offer));
         }
@@ -578,7 +582,7 @@ fn reduce_pool(
         vector.push(-o.disk.map_or(f64::INFINITY, |d| d.mib()));
         vector.extend(shared.iter().map(|i| if mask[*i] { 0.0 } else { 1.0 }));
         for i in &shared {
-            key.extend(application.components[*i].spread.iter().map(|s| hash_text(&place_of(s.by, o))));
+            key.extend(told_apart(&application.components[*i], o).map(|told| hash_text(&told)));
         }
         if application.pool_counts_zones() {
             key.push(hash_text(&place_of(SpreadBy::Zone, o)));

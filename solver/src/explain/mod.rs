@@ -9,6 +9,7 @@ mod alternatives;
 mod binding;
 mod clock;
 mod conflict;
+mod division;
 mod limit;
 mod rule;
 mod terms;

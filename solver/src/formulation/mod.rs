@@ -8,6 +8,7 @@
 mod blocks;
 pub(crate) mod conditional;
 mod defined;
+mod division;
 mod dominance;
 pub(crate) mod encode;
 mod rules;
@@ -173,7 +174,7 @@ impl<'a> Formulation<'a> {
         }
         formulation.add_structure(&cluster.structure);
         formulation.add_quotas(&cluster.quotas);
-        formulation.add_spread();
+        formulation.add_divisions();
         formulation.keep_unmoveable();
         Ok(formulation)
     }
@@ -192,7 +193,7 @@ impl<'a> Formulation<'a> {
         }
         formulation.add_structure(&cluster.structure);
         formulation.add_quotas(&cluster.quotas);
-        formulation.add_spread();
+        formulation.add_divisions();
         formulation.keep_unmoveable();
         Ok(formulation)
     }

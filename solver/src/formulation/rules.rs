@@ -1,13 +1,12 @@
-//! Structural rules on numbers of instances, quotas, spread, and instances that stay.
+//! Structural rules on numbers of instances, quotas, and instances that stay.
 
 use cardinal_models::application::{ComponentId, Quota, Structure};
 use cardinal_models::document::SpreadBy;
 use cardinal_models::offer::Offer;
-use rustc_hash::FxHashMap;
 
 use super::{Block, Formulation, Linear};
 use crate::bound::Part;
-use crate::space::place_of;
+use crate::division::place_of_node;
 
 impl Formulation<'_> {
     pub(super) fn add_structure(&mut self, rules: &[usize]) {
@@ -51,7 +50,7 @@ impl Formulation<'_> {
             if n == 0 {
                 continue;
             }
-            let place = zone_place(SpreadBy::Zone, &self.snapshot.catalog[pattern.offer], pattern.zone);
+            let place = place_of_node(SpreadBy::Zone, &self.snapshot.catalog[pattern.offer], pattern.zone);
             let term = (first + j, f64::from(n));
             match places.iter_mut().find(|(name, _)| *name == place) {
                 Some((_, linear)) => linear.terms.push(term),
@@ -70,7 +69,7 @@ impl Formulation<'_> {
     }
 
     /// An expression that is 1 when the component has instances and 0 otherwise.
-    fn presence(&mut self, component: ComponentId) -> Linear {
+    pub(super) fn presence(&mut self, component: ComponentId) -> Linear {
         if let Some(Block::Uniform { rows, first, .. }) = self.block_of(component) {
             let present = rows.iter().enumerate().filter(|(_, r)| r.n > 0).map(|(i, _)| (first + i, 1.0));
             return Linear { terms: present.collect(), constant: 0.0 };
@@ -114,50 +113,6 @@ impl Formulation<'_> {
         }
         for (used, (_, most, _)) in used.into_iter().zip(limits) {
             self.row(used, f64::NEG_INFINITY, most);
-        }
-    }
-
-    /// At most so many instances in one place, for mixed fleets and the shared pool; uniform fleets have no row that
-    /// breaks a spread rule.
-    pub(super) fn add_spread(&mut self) {
-        let application = self.snapshot.application.clone();
-        for (i, component) in application.components.iter().enumerate() {
-            let id = ComponentId(i as u32);
-            for spread in &component.spread {
-                let mut places: FxHashMap<String, Linear> = FxHashMap::default();
-                let mut order: Vec<String> = Vec::new();
-                let mut count = |offer: &Offer, zone: Option<u16>, column: usize, n: f64| {
-                    let place = zone_place(spread.by, offer, zone);
-                    let entry = places.entry(place.clone()).or_insert_with(|| {
-                        order.push(place);
-                        Linear::default()
-                    });
-                    entry.terms.push((column, n));
-                };
-                match self.block_of(id) {
-                    Some(Block::Mixed { choices, cells, first, .. }) => {
-                        for (j, cell) in cells.iter().enumerate() {
-                            let offer = &self.snapshot.catalog[choices.offers[cell.offer as usize]];
-                            count(offer, cell.zone, first + j, 1.0);
-                        }
-                    }
-                    Some(Block::Pool { patterns, first, .. }) => {
-                        for (j, pattern) in patterns.list.iter().enumerate() {
-                            let n = pattern.count(id);
-                            if n > 0 {
-                                let offer = &self.snapshot.catalog[pattern.offer];
-                                count(offer, pattern.zone, first + j, f64::from(n));
-                            }
-                        }
-                    }
-                    _ => {}
-                }
-                for place in order {
-                    if let Some(linear) = places.remove(&place) {
-                        self.row(linear, f64::NEG_INFINITY, f64::from(spread.at_most));
-                    }
-                }
-            }
         }
     }
 
@@ -264,16 +219,5 @@ fn instances_on(block: &Block<'_>, at: usize) -> u32 {
     match block {
         Block::Pool { patterns, .. } => patterns.list[at].instances.iter().map(|(_, n)| *n).sum(),
         _ => 1,
-    }
-}
-
-/// The place of a node for a spread rule; by zone, one zone of the offer's region.
-fn zone_place(by: SpreadBy, offer: &Offer, zone: Option<u16>) -> String {
-    match by {
-        SpreadBy::Zone => {
-            let zone = zone.and_then(|z| offer.zones.get(usize::from(z))).map_or("", |z| z.as_ref());
-            format!("{}\u{1}{}\u{1}{zone}", offer.provider, offer.region)
-        }
-        other => place_of(other, offer),
     }
 }
