@@ -7,12 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cardinal_models::application::{Application, ComponentId, Direction, Objective};
 use cardinal_models::evaluate::Evaluator;
-use cardinal_models::formula::expr::{Expr, ExprKind, Type};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
-use cardinal_models::span::Span;
 use cardinal_models::tolerance;
-use cardinal_models::unit::Unit;
 use cardinal_solver::explain::{
     Change, Conflict, Depth, Of, UserRule, WhyNotAnswer, Wish, explain, explain_infeasible, forced, relaxed, terms,
     why_not, without,
@@ -43,8 +40,9 @@ fn answer(snapshot: &Snapshot) -> Answer {
 /// where a rule is missing.
 fn is_infeasible(snapshot: &Snapshot) -> bool {
     let mut application = Application::clone(&snapshot.application);
-    let cost = Expr { kind: ExprKind::TotalCost, ty: Type::Number(Some(Unit::PRICE)), span: Span::NONE };
-    application.objective = Objective { direction: Direction::Minimize, formula: cost, ..application.objective };
+    application.objective = Objective::total_cost();
+    application.later.clear();
+    application.soft.clear();
     matches!(answer(&Snapshot { application: Arc::new(application), ..snapshot.clone() }), Answer::Infeasible)
 }
 

@@ -15,8 +15,16 @@ use cardinal_tests::oracle::{Verdict, best};
 use cardinal_tests::shrink::shrink;
 use cardinal_tests::world::World;
 
-const SHARED: Size =
-    Size { components: 3, offers: 5, instances: 4, constraints: 2, nonlinear: true, shared: true, across: false };
+const SHARED: Size = Size {
+    components: 3,
+    offers: 5,
+    instances: 4,
+    constraints: 2,
+    nonlinear: true,
+    shared: true,
+    across: false,
+    several: true,
+};
 
 #[derive(Debug, Default)]
 struct Seen {
