@@ -4,6 +4,7 @@ pub mod conflict;
 pub mod diagnostics;
 pub mod json;
 pub mod numbers;
+pub mod objectives;
 pub mod offers;
 pub mod simulate;
 pub mod style;

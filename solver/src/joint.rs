@@ -8,6 +8,7 @@
 use cardinal_models::application::ComponentId;
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::{Aggregate, BinaryOp};
+use cardinal_models::formula::function::Function;
 use cardinal_models::offer::Attribute;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
@@ -49,7 +50,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     builder.build(ground, cluster)?;
     let problem = builder.problem;
     let choices: f64 = problem.sizes().iter().map(|n| *n as f64).product();
-    if problem.is_linear() && choices > FEW {
+    if choices > FEW && (problem.is_linear() || has_linear_losses(ground, &formulation, cluster)?) {
         return Ok(None);
     }
     let formulate_s = begin.elapsed().as_secs_f64();
@@ -90,6 +91,40 @@ fn mixes(ground: Ground<'_>, cluster: &Cluster) -> bool {
     let several = |term: &Term| parts_of(&ground.snapshot.application, term).len() > 1;
     let constraints = cluster.constraints.iter().map(|i| &ground.bound.constraints[*i].term);
     cluster.objective.iter().chain(constraints).any(several)
+}
+
+/// What the integer program takes as a column that is at least each of these, when a term is maximised: the losses of soft
+/// constraints, `-c max(0, x)` and `-c abs(x)`.
+fn lost(term: &Term) -> Option<&[Term]> {
+    let (falls, inner) = match term {
+        Term::Negate(x) => (true, x.as_ref()),
+        Term::Binary(BinaryOp::Multiply, c, x) => match c.as_ref() {
+            Term::Constant(c) => (*c < 0.0, x.as_ref()),
+            _ => return None,
+        },
+        other => (false, other),
+    };
+    match inner {
+        Term::Call(Function::Max | Function::Abs, args) if falls => Some(args),
+        Term::Call(Function::Min, args) if !falls => Some(args),
+        _ => None,
+    }
+}
+
+/// True when nothing but losses keeps the sub-problem from being linear.
+fn has_linear_losses(
+    ground: Ground<'_>,
+    formulation: &Formulation<'_>,
+    cluster: &Cluster,
+) -> Result<bool, ProgramError> {
+    if !cluster.objective.iter().any(|term| lost(term).is_some()) {
+        return Ok(false);
+    }
+    let parts = |term: &Term| lost(term).map_or_else(|| vec![term.clone()], <[Term]>::to_vec);
+    let linear = Cluster { objective: cluster.objective.iter().flat_map(parts).collect(), ..cluster.clone() };
+    let mut builder = Builder { formulation, problem: Problem::new() };
+    builder.build(ground, &linear)?;
+    Ok(builder.problem.is_linear())
 }
 
 struct Builder<'f, 'a> {

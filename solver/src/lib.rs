@@ -4,7 +4,8 @@
 //! ([`space`], [`range`]), list or generate what shared nodes can host
 //! ([`pattern`], [`packing`]), take the objective apart ([`objective`]), split
 //! the model into independent sub-problems ([`cluster`]), formulate and solve each ([`formulation`], [`program`],
-//! [`engine`]), put the answers together and have them checked by `cardinal_models::verify` ([`mod@solve`]).
+//! [`engine`]), put the answers together and have them checked by `cardinal_models::verify` ([`mod@solve`]). Several
+//! objectives are solved one after the other (`ranked`).
 //!
 //! Deliberately absent: I/O, threads, randomness, and the wall clock except for the deadline.
 
@@ -22,6 +23,7 @@ pub mod packing;
 pub mod pattern;
 pub mod program;
 pub mod range;
+mod ranked;
 pub mod selector;
 pub mod sieve;
 mod solve;

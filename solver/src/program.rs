@@ -10,7 +10,7 @@ use cardinal_models::tolerance;
 use crate::bound::{BoundModel, Part, parts_of};
 use crate::decimal::common_step;
 use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row, Side};
 use crate::packing::Generation;
 use crate::pattern::Patterns;
 use crate::space::Space;
@@ -81,6 +81,17 @@ pub struct Effort {
     pub ties_open: bool,
 }
 
+impl Effort {
+    /// Adds the effort of another sub-problem.
+    pub(crate) fn merge(&mut self, other: &Effort) {
+        self.columns = self.columns.max(other.columns);
+        self.rows = self.rows.max(other.rows);
+        self.nodes += other.nodes;
+        self.undefined += other.undefined;
+        self.ties_open |= other.ties_open;
+    }
+}
+
 /// Why a sub-problem was not solved.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProgramError {
@@ -129,7 +140,7 @@ pub(crate) fn solve_listed(ground: Ground<'_>, cluster: &Cluster, method: &Metho
         .map_err(|(index, e)| ProgramError::Formulate(index, e))?;
     let mut value = Linear::default();
     for term in &cluster.objective {
-        let encoded = formulation.encode(term).map_err(|e| ProgramError::Formulate(None, e))?;
+        let encoded = formulation.encode_sided(term, Side::Below).map_err(|e| ProgramError::Formulate(None, e))?;
         formulation.require_defined(&encoded.undefined, None);
         value.add(&encoded.linear, 1.0);
     }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use cardinal_models::application::{Application, ComponentId, Direction};
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
+use cardinal_models::formula::expr::BinaryOp;
 use cardinal_models::offer::Attribute;
 use cardinal_models::placement::{Placement, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
-use cardinal_models::solution::{Solution, Status};
+use cardinal_models::solution::{Reached, Solution, Status};
 use cardinal_models::tolerance;
-use cardinal_models::verify::{Violation, verify};
+use cardinal_models::verify::{Violation, verify, verify_utility};
 
 use crate::bound::{BoundModel, bind};
 use crate::cluster::split;
@@ -23,7 +24,9 @@ use crate::objective::{Objective, take_apart};
 use crate::packing::Generation;
 use crate::pattern::{self, Patterns};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
+use crate::range::range;
 use crate::space::{Space, explore};
+use crate::term::Term;
 use crate::wide::{self, Wide};
 
 /// How to solve.
@@ -136,8 +139,10 @@ pub enum SolveError {
     /// A formula is of a kind that cannot be solved exactly.
     #[error("cannot solve exactly: {error}")]
     Unsupported {
-        /// The constraint, as an index into the application's, or `None` for the objective or a component.
+        /// The constraint, as an index into the application's, or `None` for an objective or a component.
         constraint: Option<usize>,
+        /// The objective, in their order, when it is none of the constraints.
+        objective: usize,
         /// Why.
         error: FormulateError,
     },
@@ -161,17 +166,32 @@ fn check_engine() -> Result<(), CanaryError> {
     CANARY.get_or_init(crate::engine::canary::sing).clone()
 }
 
-/// Finds the best placement of a snapshot, with proof.
+/// Finds the best placement of a snapshot, with proof; with several objectives, the best in their order.
 ///
 /// Two equal snapshots with equal settings give the same answer, unless the time limit or a cancellation ends the
 /// search. The solution has passed `cardinal_models::verify`.
 pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveError> {
     let deadline = settings.time_limit.map(|t| Instant::now() + t);
     check_engine()?;
+    match snapshot.application.later.is_empty() {
+        true => solve_first(snapshot, settings, deadline),
+        false => crate::ranked::solve(snapshot, settings, deadline),
+    }
+}
+
+/// Finds the best placement for the first objective.
+pub(crate) fn solve_first(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    deadline: Option<Instant>,
+) -> Result<Outcome, SolveError> {
     let begin = Instant::now();
     let evaluator = Evaluator::new(snapshot);
     let mut bound = bind(snapshot, &evaluator).map_err(SolveError::Missing)?;
     let mut space = explore(snapshot, &bound);
+    if drop_certain(&mut bound, &space) {
+        space = explore(snapshot, &bound);
+    }
     let wide = wide::split(&snapshot.application, &mut bound, &mut space);
     let mut report = Report {
         violated_slos: bound.violated_slos.clone(),
@@ -204,6 +224,16 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
         search.blame_the_objective()?;
     }
     Ok(outcome)
+}
+
+/// Drops the conditions `x == x` where `x` always has a value: they only ask for that. True when there were any.
+fn drop_certain(bound: &mut BoundModel, space: &Space) -> bool {
+    let before = bound.constraints.len();
+    bound.constraints.retain(|constraint| match &constraint.term {
+        Term::Binary(BinaryOp::Equal, a, b) => a != b || !range(a, &space.ranges).defined,
+        _ => true,
+    });
+    bound.constraints.len() < before
 }
 
 /// The patterns of the pool; `None` when there is no pool, or when they are to be generated.
@@ -286,7 +316,7 @@ impl Search<'_> {
                 Ok(together) => together,
                 Err(ProgramError::Formulate(constraint, error)) => {
                     let constraint = constraint.filter(|i| *i != usize::MAX);
-                    return Err(SolveError::Unsupported { constraint, error });
+                    return Err(SolveError::Unsupported { constraint, objective: 0, error });
                 }
                 Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),
                 Err(ProgramError::Engine(error)) => {
@@ -415,8 +445,12 @@ impl Search<'_> {
         // An optimum of the engine whose bound is blurred by its tolerances is none.
         let proven = gap <= if together.status == RunStatus::Optimal { 1e-6 } else { 0.0 } || gap <= self.settings.gap;
         let status = if proven { Status::Optimal } else { Status::Feasible };
+        if let Some(violation) = verify_utility(self.snapshot, &placement, utility) {
+            return Err(SolveError::Rejected(vec![violation]));
+        }
         let cost = placement.cost(&self.snapshot.catalog);
-        Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, cost }), report })
+        let objectives = vec![Reached { value: utility, best: utility, bound, gap, limit: utility }];
+        Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, objectives, cost }), report })
     }
 
     /// The running deployment, if it is an admissible placement with a value.
@@ -432,7 +466,7 @@ impl Search<'_> {
     /// Tells a model that has no placement from one whose objective has no value on any of them.
     fn blame_the_objective(&self) -> Result<(), SolveError> {
         let mut plain = self.bound.clone();
-        plain.objective = crate::term::Term::Constant(0.0);
+        plain.objective = Term::Constant(0.0);
         plain.constraints.retain(|c| c.index != usize::MAX);
         let objective = take_apart(&self.snapshot.application, &plain.objective, &self.space.ranges);
         let limits = Limits { deadline: self.deadline, cancel: self.settings.cancel.clone(), ..Limits::default() };
@@ -462,9 +496,5 @@ fn choose_unseen(application: &Application, placement: &mut Placement) {
 }
 
 fn merge_effort(total: &mut Effort, answer: &Answer) {
-    total.columns = total.columns.max(answer.effort.columns);
-    total.rows = total.rows.max(answer.effort.rows);
-    total.nodes += answer.effort.nodes;
-    total.undefined += answer.effort.undefined;
-    total.ties_open |= answer.effort.ties_open;
+    total.merge(&answer.effort);
 }

@@ -10,6 +10,7 @@ use cardinal_models::quantity::{Bytes, Cores, Price};
 
 use crate::draw::Draw;
 use crate::formulas::{Formulas, Kind, Named};
+use crate::several::softened;
 use crate::world::World;
 
 /// How large and how varied a model is.
@@ -31,6 +32,8 @@ pub struct Size {
     pub across: bool,
     /// True: every component is uniform.
     pub uniform: bool,
+    /// False: every constraint is hard, and there is one objective.
+    pub several: bool,
 }
 
 impl Size {
@@ -44,6 +47,7 @@ impl Size {
         shared: false,
         across: false,
         uniform: false,
+        several: true,
     };
 }
 
@@ -104,11 +108,23 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
 /// A random world of a seed.
 pub fn world(seed: u64, size: &Size) -> World {
     let mut draw = Draw::new(seed);
-    Maker { draw: &mut draw, size, text: String::new(), named: Vec::new(), least: Vec::new(), most: Vec::new() }.world()
+    let more = Draw::new(seed ^ 0x50f7);
+    let maker = Maker {
+        draw: &mut draw,
+        more,
+        size,
+        text: String::new(),
+        named: Vec::new(),
+        least: Vec::new(),
+        most: Vec::new(),
+    };
+    maker.world()
 }
 
 struct Maker<'a> {
     draw: &'a mut Draw,
+    /// For what came into the language later, so that the rest of a seed's model stays as it is.
+    more: Draw,
     size: &'a Size,
     text: String,
     named: Vec<Named>,
@@ -150,7 +166,17 @@ impl Maker<'_> {
         if self.draw.chance(5) {
             values.push(("size".to_owned(), 4.0));
         }
-        World { model: self.text, offers, metrics: values, current }
+        let model = if self.size.several { self.several(&metrics) } else { self.text };
+        World { model, offers, metrics: values, current }
+    }
+
+    /// The model with penalties and further objectives, in some of the cases.
+    fn several(&mut self, metrics: &[(String, f64)]) -> String {
+        let (nonlinear, across) = (self.size.nonlinear, self.size.across);
+        let components = &self.named;
+        softened(&self.text, &mut self.more, |draw| {
+            Formulas { draw, components, metrics: metrics.to_vec(), nonlinear, across }.utility()
+        })
     }
 
     fn cardinality(&mut self, kind: Kind) -> (String, u32, u32) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardinal_models::application::{Application, Choice, ComponentId, Direction, FreeAttribute};
+use cardinal_models::application::{Application, Choice, ComponentId, FreeAttribute};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::placement::{CurrentDeployment, Placement, VanishedNodes};
@@ -14,6 +14,7 @@ use cardinal_solver::Outcome;
 use cardinal_solver::explain::UserRule;
 use indexmap::IndexMap;
 
+use super::objectives::{objectives, soft};
 use super::{
     Answer, CatalogAnswer, ChangeAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer, ObjectiveAnswer,
     ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
@@ -78,13 +79,12 @@ pub fn compose(parts: Composition<'_>) -> Answer {
         application: application.name.clone(),
         currency: told(&catalog.currency),
         objective: ObjectiveAnswer {
-            direction: match application.objective.direction {
-                Direction::Maximize => "maximize",
-                Direction::Minimize => "minimize",
-            },
+            direction: application.objective.direction.as_str(),
             formula: application.objective.text.clone(),
             is_default: application.objective.is_default,
         },
+        objectives: objectives(snapshot, solution),
+        soft: soft(snapshot, &model.source, solution),
         metrics: metrics(snapshot, placement),
         current: snapshot.current.as_ref().map(|now| current(snapshot, now, solution, report.kept_current)),
         violated_slos: report

@@ -18,9 +18,10 @@ use crate::{interrupt, output, render};
 pub fn run(arguments: &Simulate) -> Result<Exit, Failure> {
     let model = model::load(&arguments.model, arguments.from)?;
     render::diagnostics::show(&model.warnings);
-    let (catalog, warnings) = catalogs::load(&arguments.catalogs, None)?;
+    let given = catalogs::read(&arguments.catalogs)?;
+    let (catalog, warnings) = catalogs::interpret(&given, None)?;
     render::diagnostics::show(&warnings);
-    catalogs::check_currency(&model, &catalog, &arguments.catalogs)?;
+    catalogs::check_currency(&model, &catalog, &given)?;
     let currency = catalog.currency.clone();
     let resources = Resources { application: model.application.clone(), catalog: catalog.into() };
     let scenario = scenario(arguments, &resources)?;

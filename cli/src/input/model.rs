@@ -67,6 +67,7 @@ pub fn pursue(model: Model, goal: Goal<'_>) -> Result<Model, Failure> {
     let (mut application, warnings) = resolve::resolve(&document).map_err(|e| Failure::invalid(placed(e)))?;
     // The places of the formula are in no file.
     application.objective.formula = application.objective.formula.without_places();
+    application.objective.stated = application.objective.stated.without_places();
     application.objective.span = Span::NONE;
     Ok(Model { application: Arc::new(application), document, warnings: placed(warnings), ..model })
 }

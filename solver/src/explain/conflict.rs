@@ -6,14 +6,12 @@
 use std::sync::Arc;
 
 use cardinal_models::admissible::admissible;
-use cardinal_models::application::{ComponentId, Direction, Objective, Requirement, Subject, Test};
+use cardinal_models::application::{ComponentId, Objective, Requirement, Subject, Test};
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::evaluate::Evaluator;
-use cardinal_models::formula::expr::{Expr, ExprKind, Type};
 use cardinal_models::offer::AttributeValue;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Solution;
-use cardinal_models::span::Span;
 use cardinal_models::unit::Unit;
 
 use super::binding::least_relaxation;
@@ -132,13 +130,9 @@ pub(super) fn among(snapshot: &Snapshot, rules: &[UserRule], clock: &Clock) -> C
 /// The snapshot with an objective that is never undefined and cheap to optimise: only its rules are of interest.
 fn feasibility(snapshot: &Snapshot) -> Snapshot {
     let mut application = cardinal_models::application::Application::clone(&snapshot.application);
-    application.objective = Objective {
-        direction: Direction::Minimize,
-        formula: Expr { kind: ExprKind::TotalCost, ty: Type::Number(Some(Unit::PRICE)), span: Span::NONE },
-        text: "total_cost".to_owned(),
-        span: Span::NONE,
-        is_default: true,
-    };
+    application.objective = Objective::total_cost();
+    application.later.clear();
+    application.soft.clear();
     Snapshot { application: Arc::new(application), ..snapshot.clone() }
 }
 

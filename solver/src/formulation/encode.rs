@@ -7,6 +7,7 @@ use cardinal_models::tolerance::TOLERANCE;
 
 use super::blocks::{RowPoint, ValuePoint};
 use super::conditional::outside;
+use super::sided::Side;
 use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
 use crate::range;
@@ -110,14 +111,14 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
 
 /// A linear expression over integer columns in whole steps: its terms with whole coefficients without a common divisor,
 /// what one step is worth, and its constant in steps, which need not be whole.
-struct Steps {
-    terms: Vec<(usize, f64)>,
-    step: f64,
-    constant: f64,
+pub(super) struct Steps {
+    pub terms: Vec<(usize, f64)>,
+    pub step: f64,
+    pub constant: f64,
 }
 
 /// The expression in steps, if its coefficients are decimals of a few places.
-fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Option<Steps> {
+pub(super) fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Option<Steps> {
     if linear.terms.is_empty() || linear.terms.iter().any(|(c, _)| !is_whole(*c)) {
         return None;
     }
@@ -391,7 +392,13 @@ impl Formulation<'_> {
             let greater = binary(BinaryOp::Greater, a.clone(), b.clone());
             return self.enforce_either(&less, &greater, under);
         }
-        let (mut left, right) = (self.encode(a)?, self.encode(b)?);
+        // A row that holds only under a condition needs bounds of what stands in it.
+        let (above, below) = match op {
+            BinaryOp::LessEqual | BinaryOp::Less if under.is_none() => (Side::Above, Side::Below),
+            BinaryOp::GreaterEqual | BinaryOp::Greater if under.is_none() => (Side::Below, Side::Above),
+            _ => (Side::Exact, Side::Exact),
+        };
+        let (mut left, right) = (self.encode_sided(a, above)?, self.encode_sided(b, below)?);
         let scale = left.linear.constant.abs().max(right.linear.constant.abs()).max(1.0);
         left.linear.add(&right.linear, -1.0);
         left.undefined.extend(right.undefined);

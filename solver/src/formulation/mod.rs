@@ -12,10 +12,12 @@ mod division;
 mod dominance;
 pub(crate) mod encode;
 mod rules;
+mod sided;
 mod tabulate;
 
 pub use blocks::{Block, Cell, Row};
 pub(crate) use blocks::{RowPoint, ValuePoint};
+pub(crate) use sided::Side;
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::snapshot::Snapshot;

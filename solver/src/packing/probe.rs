@@ -7,7 +7,7 @@
 
 use crate::engine::Milp;
 use crate::engine::linear::Column;
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Side};
 use crate::packing::node::NodeModel;
 use crate::pattern::{Listing, Pattern, Patterns};
 use crate::program::Ground;
@@ -76,7 +76,7 @@ pub(crate) enum ProbeError {
 pub(crate) fn loss(formulation: &mut Formulation<'_>, cluster: &Cluster) -> Result<Linear, FormulateError> {
     let mut loss = Linear::default();
     for term in &cluster.objective {
-        let encoded = formulation.encode(term)?;
+        let encoded = formulation.encode_sided(term, Side::Below)?;
         formulation.require_defined(&encoded.undefined, None);
         loss.add(&encoded.linear, -1.0);
     }
