@@ -19,7 +19,8 @@ use cardinal_solver::explain::{
 
 use super::{
     AlternativeAnswer, AlternativesAnswer, BindingAnswer, ChangeOfRuleAnswer, ConflictAnswer, DecisiveTermAnswer,
-    ExplanationAnswer, GainedAnswer, InputAnswer, LaterTermsAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer, StepAnswer, TermAnswer, WhyNotAnswer,
+    ExplanationAnswer, GainedAnswer, InputAnswer, LaterTermsAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer,
+    StepAnswer, TermAnswer, WhyNotAnswer,
 };
 use crate::answer::compose::changes;
 use crate::answer::{RuleAnswer, finite};

@@ -32,9 +32,8 @@ pub fn section(out: &mut String, answer: &Answer) {
         let unit = objective.unit.as_deref();
         let mut row = vec![name(objective), shown(objective.value, unit)];
         if has_several {
-            let open = objective.gap.filter(|gap| *gap > 1e-6).map_or(String::new(), |gap| {
-                format!(" (gap {})", percent(gap))
-            });
+            let open =
+                objective.gap.filter(|gap| *gap > 1e-6).map_or(String::new(), |gap| format!(" (gap {})", percent(gap)));
             let unproven = if objective.gap.is_none() { " (not proven)" } else { "" };
             row.push(format!("{}{open}{unproven}", shown(objective.best, unit)));
             row.push(shown(objective.limit.filter(|limit| Some(*limit) != objective.best), unit));

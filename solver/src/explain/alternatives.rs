@@ -18,9 +18,9 @@ use cardinal_models::tolerance;
 use cardinal_models::verify::verify;
 use cardinal_models::worth::worth;
 
+use super::Depth;
 use super::clock::{Clock, Found};
 use super::terms::{Of, terms};
-use super::Depth;
 use crate::space::stands_for;
 
 /// Why an offer was not chosen.
