@@ -369,7 +369,9 @@ pub fn read_goals(
         let objective = application.objective.clone();
         // The losses are a part of it from here on.
         let stated = objective.formula.clone();
-        Objective { stated, parts: Vec::new(), tolerance: Tolerance::NONE, ..objective }
+        let with = if application.soft.is_empty() { "" } else { " with penalties" };
+        let text = format!("{}{with}", objective.text);
+        Objective { stated, text, parts: Vec::new(), tolerance: Tolerance::NONE, ..objective }
     };
     match texts {
         [] if application.objective.text == "total_cost" && application.soft.is_empty() => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cardinal_models::application::{Application, Objective};
+use cardinal_models::evaluate::Evaluator;
 use cardinal_models::solution::Status;
 use cardinal_solver::pareto::{Front, read_goals};
 use cardinal_solver::what_if::choice::Choice;
@@ -65,10 +66,13 @@ pub fn run(arguments: &Pareto, started: Instant) -> Result<Exit, Failure> {
     if let Some(error) = front.failure() {
         return Err(refusal::failure(error, &pursued(&model, front.goals())));
     }
+    let evaluator = Evaluator::new(&snapshot);
     let points = front.points().into_iter().map(|point| {
         let (status, solution) = (Status::Optimal, Some(point.solution.clone()));
         let found = Choice::of(&snapshot, &Outcome { status, solution, report: Report::default() });
-        (point.values, found)
+        // That of the model, which may be none of the two objectives.
+        let utility = evaluator.number(&snapshot.application.objective.formula, &point.solution.placement).ok();
+        (point.values, Choice { utility, ..found })
     });
     let points: Vec<([f64; 2], Choice)> = points.collect();
     let names = Names::of(&snapshot.catalog, points.iter().map(|(_, found)| found));
