@@ -17,6 +17,7 @@ Examples:
   cardinal solve model.xmi --catalog prices.csv --time-limit 1min --gap 1% --output json
   cardinal explain model.yaml --why-not 'web on c5.xlarge x 3'
   cardinal what-if model.yaml --set requests=2x --without region=eu-west-1
+  cardinal pareto model.yaml --objective 'minimize total_cost' --objective 'minimize latency'
   cardinal check *.yaml
   cardinal catalog show --region DE --cores '>= 4' --sort price
 
@@ -49,6 +50,8 @@ pub enum Command {
     WhatIf(Box<WhatIf>),
     /// Run the loop against a simulated cloud in virtual time: load, faults, lost nodes, deaths of the process
     Simulate(Box<simulate::Simulate>),
+    /// Find the Pareto front of two objectives, such as cost against latency: every point proven
+    Pareto(Box<Pareto>),
     /// Report every mistake of a model, with its place and the mend
     Check(Check),
     /// Write a model of any known format as native YAML
@@ -239,8 +242,8 @@ pub struct WhatIf {
     /// Use only these offers; repeated, any of them
     #[arg(long, value_name = "OFFERS")]
     pub only: Vec<String>,
-    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), or `spot of web`
-    /// and the like
+    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), of how a component
+    /// is divided (`spot of web`), or the penalty of a soft constraint (`NAME.penalty`)
     #[arg(long, value_name = "NAME=CHANGE")]
     pub limit: Vec<String>,
     /// Change how many instances a component may have: `web=2..10`
@@ -262,6 +265,48 @@ pub struct WhatIf {
     /// Do not look for the exact values at which the decision changes
     #[arg(long, requires = "sweep")]
     pub no_breaks: bool,
+    /// How many solves run at a time [default: as many as there are processors]
+    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// The longest time for everything, such as `1min`; `none` for no limit
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_limit)]
+    pub total_time: TimeLimit,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: TableForm,
+}
+
+const PARETO_EXAMPLES: &str = "\
+Examples:
+  cardinal pareto examples/webshop.yaml --objective 'minimize total_cost' --objective 'minimize response_time'
+  cardinal pareto model.yaml --points 50 --resolution 1% --plot front.svg
+  cardinal pareto model.yaml --objective utility --objective 'maximize web.cardinality' --output csv
+
+An objective is `minimize FORMULA`, `maximize FORMULA`, or `utility` for that of the model with what its soft constraints
+cost; without any, the total cost against the utility.
+
+Exit status: 0 every point that was asked for is proven; 1 internal failure; 2 bad usage or invalid input; 3 no admissible
+placement exists; 4 a limit was reached or Ctrl-C pressed (the points so far are printed, each of them proven).";
+
+/// Find the Pareto front of two objectives.
+#[derive(Debug, Args)]
+#[command(after_help = PARETO_EXAMPLES)]
+pub struct Pareto {
+    /// What is asked.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// One of the two objectives: `minimize FORMULA`, `maximize FORMULA` or `utility`; give it twice
+    #[arg(long, value_name = "OBJECTIVE", allow_hyphen_values = true)]
+    pub objective: Vec<String>,
+    /// At most so many points, spread over the front
+    #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    pub points: u16,
+    /// No points that are closer to each other than this share of the range of the second objective: `0.01` or `1%`
+    #[arg(long, value_name = "SHARE", default_value = "0.000001", value_parser = gap)]
+    pub resolution: f64,
+    /// Draw the front into this file, SVG or PNG by its ending
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     /// How many solves run at a time [default: as many as there are processors]
     #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod convert;
 pub mod explain;
 pub mod man;
+pub mod pareto;
 pub mod schema;
 pub mod simulate;
 pub mod solve;

@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod explanation;
 mod failure;
+mod front;
 mod input;
 mod interrupt;
 mod output;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
         Command::Explain(explain) => commands::explain::run(&explain, started),
         Command::WhatIf(what_if) => commands::what_if::run(&what_if, started),
         Command::Simulate(simulate) => commands::simulate::run(&simulate),
+        Command::Pareto(pareto) => commands::pareto::run(&pareto, started),
         Command::Check(check) => commands::check::run(&check),
         Command::Convert(convert) => commands::convert::run(&convert),
         Command::Schema(schema) => commands::schema::run(&schema),

@@ -2,6 +2,7 @@
 
 pub mod conflict;
 pub mod diagnostics;
+pub mod front;
 pub mod json;
 pub mod numbers;
 pub mod objectives;

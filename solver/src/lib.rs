@@ -20,6 +20,7 @@ mod joint;
 pub mod nonlinear;
 pub mod objective;
 pub mod packing;
+pub mod pareto;
 pub mod pattern;
 pub mod program;
 pub mod range;

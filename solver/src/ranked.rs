@@ -18,6 +18,9 @@ use cardinal_models::worth::worth;
 
 use crate::solve::{Outcome, Report, Settings, SolveError, Timing, solve_first};
 
+/// The largest size of a limit: everything keeps to it.
+const LIMIT_MAX: f64 = 1e300;
+
 /// Solves a snapshot with several objectives.
 pub(crate) fn solve(
     snapshot: &Snapshot,
@@ -52,7 +55,8 @@ pub(crate) fn solve(
         let first = solution.objectives.first();
         let (best, bound, gap) = (solution.utility, solution.bound, first.map_or(solution.gap, |first| first.gap));
         let given_up = objective.tolerance.amount(best);
-        let limit = best - objective.direction.sign() * given_up;
+        // A tolerance may be so large that nothing is held.
+        let limit = (best - objective.direction.sign() * given_up).clamp(-LIMIT_MAX, LIMIT_MAX);
         reached.push(Reached { value: best, best, bound, gap, limit });
         held.push(hold(objective, limit));
         let is_proven = outcome.status == Status::Optimal;

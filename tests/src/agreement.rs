@@ -59,7 +59,7 @@ pub fn compare(
                 other => Err(format!("the solver misses {errors:?}, the oracle {}", said(snapshot, other))),
             };
         }
-        Err(other) => return Err(format!("the solver fails: {other}; the oracle {}", said(snapshot, verdict))),
+        Err(other) => return Err(format!("the solver fails: {other:?}; the oracle {}", said(snapshot, verdict))),
     };
     match (outcome.status, &outcome.solution, verdict) {
         (Status::Infeasible, None, Verdict::Infeasible) => Ok(None),

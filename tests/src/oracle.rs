@@ -84,6 +84,25 @@ pub fn key(snapshot: &Snapshot, placement: &Placement) -> Key {
 ///
 /// When there are more than [`MOST_PLACEMENTS`].
 pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
+    let application = &snapshot.application;
+    let evaluator = Evaluator::new(snapshot);
+    let mut valued: Vec<(Vec<f64>, Placement)> = Vec::new();
+    let mut undefined = None;
+    for placement in admissible(snapshot)? {
+        match worth(application, &evaluator, &placement) {
+            Ok(worth) => valued.push((worth.objectives, placement)),
+            Err(error) => undefined = Some(error),
+        }
+    }
+    Ok(judge(snapshot, valued, undefined))
+}
+
+/// Every admissible placement of a snapshot, whether or not the objectives have a value on it.
+///
+/// # Errors
+///
+/// When there are more than [`MOST_PLACEMENTS`] placements, admissible or not.
+pub fn admissible(snapshot: &Snapshot) -> Result<Vec<Placement>, TooLarge> {
     let mut parts: Vec<Vec<Placement>> = Vec::new();
     let application = &snapshot.application;
     for (i, component) in application.components.iter().enumerate() {
@@ -96,9 +115,7 @@ pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
     }
     let total = parts.iter().try_fold(1usize, |n, part| n.checked_mul(part.len()));
     let total = total.filter(|n| *n <= MOST_PLACEMENTS).ok_or(TooLarge)?;
-    let evaluator = Evaluator::new(snapshot);
-    let mut valued: Vec<(Vec<f64>, Placement)> = Vec::new();
-    let mut undefined = None;
+    let mut found = Vec::new();
     for number in 0..total {
         let mut rest = number;
         let mut placement = Placement::default();
@@ -108,14 +125,9 @@ pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
             rest /= part.len();
         }
         placement.normalize();
-        if verify(snapshot, &placement).is_empty() {
-            match worth(application, &evaluator, &placement) {
-                Ok(worth) => valued.push((worth.objectives, placement)),
-                Err(error) => undefined = Some(error),
-            }
-        }
+        found.extend(Some(placement).filter(|placement| verify(snapshot, placement).is_empty()));
     }
-    Ok(judge(snapshot, valued, undefined))
+    Ok(found)
 }
 
 fn judge(snapshot: &Snapshot, valued: Vec<(Vec<f64>, Placement)>, undefined: Option<EvaluationError>) -> Verdict {

@@ -24,7 +24,7 @@ pub fn section(out: &mut String, answer: &Answer) {
     let shown = |value: Option<f64>, unit: Option<&str>| value.map_or(String::new(), |value| quantity(value, unit));
     let has_current = answer.current.is_some();
     let mut headers = vec!["Objective", ">Value"];
-    headers.extend(has_several.then_some(">Best alone"));
+    headers.extend(has_several.then_some(">Best"));
     headers.extend(has_several.then_some(">May be"));
     headers.extend(has_current.then_some(">Now"));
     let mut rows = Vec::new();

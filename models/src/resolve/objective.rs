@@ -289,3 +289,6 @@ fn mentions_outside(expr: &Expr) -> bool {
     });
     found
 }
+
+#[cfg(test)]
+mod tests;

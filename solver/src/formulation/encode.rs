@@ -8,7 +8,7 @@ use cardinal_models::tolerance::TOLERANCE;
 use super::blocks::{RowPoint, ValuePoint};
 use super::conditional::outside;
 use super::sided::Side;
-use super::{Block, Encoded, FormulateError, Formulation, Linear};
+use super::{Block, Encoded, FormulateError, Formulation, Linear, STRICT_CLEARANCE};
 use crate::bound::{Part, parts_of};
 use crate::range;
 use crate::space::Choices;
@@ -413,7 +413,7 @@ impl Formulation<'_> {
         // The tolerance of the evaluator at the size of the constant; a positive margin pulls the limit inwards.
         let slack = (TOLERANCE * 0.5 - self.margin) * scale;
         let strict = match op {
-            BinaryOp::Less | BinaryOp::Greater => (1e-6 + self.margin) * scale,
+            BinaryOp::Less | BinaryOp::Greater => (STRICT_CLEARANCE + self.margin) * scale,
             _ => -slack,
         };
         if matches!(op, BinaryOp::LessEqual | BinaryOp::Less | BinaryOp::Equal) {

@@ -112,6 +112,9 @@ pub const MOST_ROWS: u64 = 2_000_000;
 /// The largest number of combinations that a nonlinear term is tabulated over.
 pub const MOST_COMBINATIONS: usize = 30_000;
 
+/// How far real values are kept clear of a strict limit, relative to the limit and at least this.
+pub(crate) const STRICT_CLEARANCE: f64 = 1e-6;
+
 /// What a sub-problem is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {

@@ -10,6 +10,7 @@ use cardinal_models::formula::function::Function;
 use super::encode::{in_steps, negated};
 use super::{Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
+use crate::range::range;
 use crate::term::Term;
 
 /// On which side of a term its expression may be.
@@ -83,18 +84,21 @@ impl Formulation<'_> {
             }
             Term::Call(Function::Number, args) if args.len() == 1 => self.encode_sided(&args[0], side),
             Term::Call(Function::Max, args) if side == Side::Above => {
+                let most = range(term, &self.space.ranges).high;
                 let args = args.iter().map(|arg| self.encode_sided(arg, side)).collect::<Result<Vec<_>, _>>()?;
-                Ok(self.largest(args))
+                Ok(self.largest(args, most))
             }
             Term::Call(Function::Min, args) if side == Side::Below => {
+                let most = -range(term, &self.space.ranges).low;
                 let args = args.iter().map(|arg| self.encode_sided(arg, side)).collect::<Result<Vec<_>, _>>()?;
                 let negative = args.into_iter().map(|arg| scaled(arg, -1.0)).collect();
-                Ok(scaled(self.largest(negative), -1.0))
+                Ok(scaled(self.largest(negative, most), -1.0))
             }
             Term::Call(Function::Abs, args) if side == Side::Above && args.len() == 1 => {
+                let most = range(term, &self.space.ranges).high;
                 let x = self.encode(&args[0])?;
                 let negative = scaled(x.clone(), -1.0);
-                Ok(self.largest(vec![x, negative]))
+                Ok(self.largest(vec![x, negative], most))
             }
             Term::If(condition, a, b) => match (a.as_ref(), b.as_ref()) {
                 (Term::Constant(a), Term::Constant(b)) => self.either(condition, *a, *b, side),
@@ -104,8 +108,8 @@ impl Formulation<'_> {
         }
     }
 
-    /// A column that is at least each of some expressions.
-    fn largest(&mut self, args: Vec<Encoded>) -> Encoded {
+    /// A column that is at least each of some expressions, none of which is larger than `most`.
+    fn largest(&mut self, args: Vec<Encoded>, most: f64) -> Encoded {
         let mut encoded = Encoded::default();
         let (mut floor, mut open) = (f64::NEG_INFINITY, Vec::new());
         for mut arg in args {
@@ -128,7 +132,7 @@ impl Formulation<'_> {
             None
         };
         if let Some(steps) = steps {
-            let column = self.milp.add_column(0.0, f64::INFINITY, false);
+            let column = self.milp.add_column(0.0, ((most - floor) / steps.step).ceil().max(0.0) + 1.0, false);
             self.tied.insert(column);
             let mut row = Linear { terms: vec![(column, 1.0)], constant: -steps.constant.round() };
             row.terms.extend(steps.terms.iter().map(|(c, x)| (*c, -x)));
@@ -136,7 +140,8 @@ impl Formulation<'_> {
             encoded.linear = Linear { terms: vec![(column, steps.step)], constant: floor };
             return encoded;
         }
-        let column = self.milp.add_column(floor, f64::INFINITY, false);
+        // With room for what rounding adds to the range.
+        let column = self.milp.add_column(floor, most.max(floor) + 1e-6 * most.abs().max(1.0), false);
         for arg in open {
             let mut row = Linear { terms: vec![(column, 1.0)], constant: 0.0 };
             row.add(&arg, -1.0);

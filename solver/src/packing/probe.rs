@@ -194,6 +194,11 @@ impl Probe {
         self.empty[bin].cost - self.empty[bin].dot(duals)
     }
 
+    /// The largest amount, up or down, that one more item of a kind adds to the loss of a node of the bin.
+    pub(crate) fn worth_of_items(&self, bin: usize) -> f64 {
+        self.unit[bin].iter().map(|part| part.cost.abs()).fold(0.0, f64::max)
+    }
+
     /// The loss of an empty node of the bin.
     pub(crate) fn price(&self, bin: usize) -> f64 {
         self.empty[bin].cost

@@ -53,7 +53,8 @@ pub enum Change {
     Without(Selector),
     /// Only these offers are left.
     Only(Selector),
-    /// The limit that a constraint, an SLO, the budget or a quota sets; `NAME.nodes` for one of several of a quota.
+    /// The limit that a constraint, an SLO, the budget or a quota sets; `NAME.nodes` for one of several of a quota,
+    /// `NAME.penalty` for what a unit of violation of a soft constraint costs.
     Limit(String, Amount),
     /// The numbers of instances that a component may have, as models write them.
     Cardinality(String, String),
