@@ -49,7 +49,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     builder.build(ground, cluster)?;
     let problem = builder.problem;
     let choices: f64 = problem.sizes().iter().map(|n| *n as f64).product();
-    if problem.is_linear() && choices > FEW {
+    if problem.is_linear() && choices > FEW && !problem.is_wide() {
         return Ok(None);
     }
     let formulate_s = begin.elapsed().as_secs_f64();

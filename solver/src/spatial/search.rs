@@ -246,6 +246,7 @@ impl Search<'_> {
             active: &self.boxes.active,
             partial: &self.partial,
             goal: self.goal,
+            is_root: depth == 0,
         };
         let top = self.boxes.of[self.goal as usize].high;
         let (bound, split) = match relax::solve(&ground, &self.limits) {
