@@ -10,15 +10,14 @@ use cardinal_solver::{Settings, solve};
 /// The great-circle distance of a component from Krakow, as an angle.
 fn angle(component: &str) -> String {
     let (latitude, longitude) = (format!("rad({component}.latitude)"), format!("rad({component}.longitude)"));
-    format!(
-        "acos(sin({latitude})*sin(rad(50.06)) + cos({latitude})*cos(rad(50.06))*cos({longitude} - rad(19.94)))"
-    )
+    format!("acos(sin({latitude})*sin(rad(50.06)) + cos({latitude})*cos(rad(50.06))*cos({longitude} - rad(19.94)))")
 }
 
 /// The models: a name, and the lines after the components' common part.
 fn models() -> Vec<(&'static str, String)> {
     let worker = "  worker: {cardinality: 1..10, requires: {cores: '>= 2', memory: '>= 4 GiB'}}\n";
-    let head = |more: &str| format!("application: genom\ncomponents:\n{worker}{more}metrics:\n  left: {{default: 400}}\n");
+    let head =
+        |more: &str| format!("application: genom\ncomponents:\n{worker}{more}metrics:\n  left: {{default: 400}}\n");
     let deadline = "constraints:\n  deadline: 'left * 12 / (worker.cardinality * worker.cores) <= 150'\n";
     let own = format!("0.8/(worker.cardinality*worker.price) + 0.2/{}", angle("worker"));
     let driver = "  driver: {cardinality: 1, requires: {cores: '>= 4', memory: '>= 8 GiB'}}\n";

@@ -31,7 +31,9 @@ fn families() -> Result<(), String> {
     let numbers: Vec<f64> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
     let seconds = numbers.first().copied().unwrap_or(SECONDS);
     let seeds = numbers.get(1).map_or(SEEDS, |n| *n as u64);
-    println!("\n| family | components | proven in {seconds} s | median ms | worst gap % at 0.1 s | at 1 s | at {seconds} s |");
+    println!(
+        "\n| family | components | proven in {seconds} s | median ms | worst gap % at 0.1 s | at 1 s | at {seconds} s |"
+    );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (family, (name, _)) in FAMILIES.iter().enumerate() {
         for components in [5, 10, 20] {

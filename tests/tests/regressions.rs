@@ -326,7 +326,9 @@ fn comparisons_of_very_large_and_small_values_are_told_apart() {
         best_of(&of(&format!("{components}constraints: {{c: '{rule}'}}\nutility: {utility}"), offers.clone()));
     }
     let fleets = "components:\n  web: {cardinality: 1..5, fleet: mixed}\n  db: {cardinality: 1..4, fleet: mixed}\n";
-    for rule in ["exp(6 * sum(web.cores)) <= exp(5 * sum(db.cores))", "exp(9 * web.cardinality) >= 3 + exp(7 * sum(db.cores))"] {
+    for rule in
+        ["exp(6 * sum(web.cores)) <= exp(5 * sum(db.cores))", "exp(9 * web.cardinality) >= 3 + exp(7 * sum(db.cores))"]
+    {
         best_of(&of(&format!("{fleets}constraints: {{c: '{rule}'}}"), two()));
     }
 }

@@ -19,7 +19,8 @@ use cardinal_solver::explain::{
 
 use super::{
     AlternativeAnswer, AlternativesAnswer, BindingAnswer, ChangeOfRuleAnswer, ConflictAnswer, DecisiveTermAnswer,
-    ExplanationAnswer, InputAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer, StepAnswer, TermAnswer, UndefinedAnswer, WhyNotAnswer,
+    ExplanationAnswer, InputAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer, StepAnswer, TermAnswer,
+    UndefinedAnswer, WhyNotAnswer,
 };
 use crate::answer::compose::changes;
 use crate::answer::{RuleAnswer, finite};

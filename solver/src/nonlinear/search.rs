@@ -326,7 +326,8 @@ impl<'a> Search<'a> {
         if !self.propagate(&mut domains, &ranges) {
             return Left::Nothing;
         }
-        if self.drop_dominated(&mut domains, &ranges, &mut signatures, depth) && !self.propagate(&mut domains, &ranges) {
+        if self.drop_dominated(&mut domains, &ranges, &mut signatures, depth) && !self.propagate(&mut domains, &ranges)
+        {
             return Left::Nothing;
         }
         if self.serial == 0 {
@@ -339,13 +340,29 @@ impl<'a> Search<'a> {
         let mut from = parameters;
         for round in 0..2 {
             if product(&domains) <= FEW {
-                return self.few(Open { bound, depth, serial: self.serial, domains, ranges, parameters: from, signatures });
+                return self.few(Open {
+                    bound,
+                    depth,
+                    serial: self.serial,
+                    domains,
+                    ranges,
+                    parameters: from,
+                    signatures,
+                });
             }
             let found = self.bound(&domains, &from, depth == 0 && round == 0);
             from = found.parameters.clone();
             bound = bound.min(found.value).min(self.propagation.boxes.of[self.goal as usize].high);
             if self.is_settled(bound) {
-                return self.settled(Open { bound, depth, serial: self.serial, domains, ranges, parameters: from, signatures });
+                return self.settled(Open {
+                    bound,
+                    depth,
+                    serial: self.serial,
+                    domains,
+                    ranges,
+                    parameters: from,
+                    signatures,
+                });
             }
             let shrunk = self.reduce(&mut domains, &found);
             match shrunk {
@@ -497,10 +514,7 @@ impl<'a> Search<'a> {
                 ranges[j] = ranges[j].meet(range);
                 (domains.clone(), ranges.into())
             };
-            return vec![
-                part(Interval::new(f64::NEG_INFINITY, low)),
-                part(Interval::new(high, f64::INFINITY)),
-            ];
+            return vec![part(Interval::new(f64::NEG_INFINITY, low)), part(Interval::new(high, f64::INFINITY))];
         }
         self.split_group(domains).into_iter().map(|domains| (domains, ranges.clone())).collect()
     }
@@ -598,7 +612,16 @@ fn ground<'a>(
     goal: Id,
 ) -> Ground<'a> {
     let boxes = &propagation.boxes;
-    Ground { instance, rows, boxes: &boxes.of, active: &boxes.active, natural: &propagation.natural, partial, domains, goal }
+    Ground {
+        instance,
+        rows,
+        boxes: &boxes.of,
+        active: &boxes.active,
+        natural: &propagation.natural,
+        partial,
+        domains,
+        goal,
+    }
 }
 
 fn replaced(domains: &Domains, g: usize, part: Vec<u32>) -> Domains {

@@ -5,8 +5,8 @@
 //! bin. Limits on the number of an item are left out, which only makes bounds weaker. (Kellerer, Pferschy and Pisinger,
 //! Knapsack Problems, 2004, section 8.3.)
 
-use crate::decimal::divisor;
 use super::node::{NodeModel, RESOURCES};
+use crate::decimal::divisor;
 
 /// Values are rounded down to this many steps of the largest price of interest.
 const RESOLUTION: f64 = (1u32 << 28) as f64;

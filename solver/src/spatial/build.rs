@@ -278,8 +278,7 @@ impl Builder<'_, '_> {
 
     /// An aggregate over instances on shared nodes, whose demands are all the same number.
     fn shared(&mut self, fleet: &FleetTerm) -> Result<Expression, FormulateError> {
-        let point =
-            OfferPoint { component: ComponentId(u32::MAX), choices: &self.formulation.space.pool, offer: 0 };
+        let point = OfferPoint { component: ComponentId(u32::MAX), choices: &self.formulation.space.pool, offer: 0 };
         let each = Self::counted(fleet, &point);
         let n = self.expression(&Term::Cardinality(fleet.component))?;
         let (zero, undefined) = (self.problem.number(0.0), self.problem.number(f64::NAN));

@@ -343,5 +343,8 @@ fn touching(x: Interval) -> Vec<f64> {
         return vec![if x.low.is_finite() { x.low } else { x.high.min(0.0) }];
     }
     let is_geometric = x.low > 0.0 && x.high > 4.0 * x.low;
-    TANGENTS.iter().map(|t| if is_geometric { x.low * (x.high / x.low).powf(*t) } else { x.low + t * x.width() }).collect()
+    TANGENTS
+        .iter()
+        .map(|t| if is_geometric { x.low * (x.high / x.low).powf(*t) } else { x.low + t * x.width() })
+        .collect()
 }
