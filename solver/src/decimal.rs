@@ -1,6 +1,6 @@
 //! Common divisors, and the steps of decimal numbers.
 
-/// The numbers of a decimal unit that are looked at: nine places, the resolution of money.
+/// Nine decimal places are looked at, the resolution of money.
 const NANOS: f64 = 1e9;
 
 /// The largest common divisor; 0 of two zeros.
@@ -11,9 +11,15 @@ pub fn divisor(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// The largest step of which every number is a multiple: decimal numbers with up to nine places are taken at their word
-/// and have an exact common divisor; anything else has none.
+/// The largest step of which every number is a multiple, as [`common_nanos`]. A step near the resolution is a sign of
+/// numbers that are no decimals, and is none.
 pub fn common_step(numbers: impl Iterator<Item = f64>) -> Option<f64> {
+    common_nanos(numbers).filter(|common| *common >= 10).map(|common| common as f64 / NANOS)
+}
+
+/// The largest common divisor of some numbers in units of 1e-9: decimal numbers with up to nine places are taken at
+/// their word; anything else has none.
+pub fn common_nanos(numbers: impl Iterator<Item = f64>) -> Option<u64> {
     let mut common = 0;
     for x in numbers {
         let nanos = x * NANOS;
@@ -22,8 +28,7 @@ pub fn common_step(numbers: impl Iterator<Item = f64>) -> Option<f64> {
         }
         common = divisor(common, nanos.round().abs() as u64);
     }
-    // A step near the resolution is a sign of numbers that are no decimals.
-    (common >= 10).then(|| common as f64 / NANOS)
+    Some(common)
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     builder.build(ground, cluster)?;
     let problem = builder.problem;
     let choices: f64 = problem.sizes().iter().map(|n| *n as f64).product();
-    if choices > FEW && (problem.is_linear() || has_linear_losses(ground, &formulation, cluster)?) {
+    if choices > FEW && !problem.is_wide() && (problem.is_linear() || has_linear_losses(ground, &formulation, cluster)?)
+    {
         return Ok(None);
     }
     let formulate_s = begin.elapsed().as_secs_f64();

@@ -14,8 +14,8 @@ use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Ro
 use crate::packing::Generation;
 use crate::pattern::Patterns;
 use crate::space::Space;
-use crate::spatial;
 use crate::term::{Slot, Term};
+use crate::{joint, spatial};
 
 /// After so many nodes of the search tree the order among equals is left as it is. A limit in nodes and not in time
 /// keeps the answer reproducible.
@@ -119,15 +119,18 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     }
     // The second attempt is a second opinion.
     if method.presolve == Presolve::Automatic
-        && let Some(answer) = crate::joint::solve(ground, cluster, method)?
+        && let Some(answer) = joint::solve(ground, cluster, method)?
     {
         return Ok(answer);
     }
     match solve_listed(ground, cluster, method) {
-        Err(ProgramError::Formulate(
-            _,
-            FormulateError::Nonlinear { .. } | FormulateError::NonlinearPool | FormulateError::Entangled,
-        )) if spatial::is_for(ground, cluster) => spatial::solve(ground, cluster, method),
+        Err(ProgramError::Formulate(index, error)) if error.is_about_tables() => {
+            if spatial::is_for(ground, cluster) {
+                return spatial::solve(ground, cluster, method);
+            }
+            let answer = joint::solve(ground, cluster, method)?;
+            answer.ok_or(ProgramError::Formulate(index, error))
+        }
         other => other,
     }
 }

@@ -1,3 +1,4 @@
+//! Days of simulated applications.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

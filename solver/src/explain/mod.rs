@@ -26,7 +26,7 @@ use crate::solve::Settings;
 pub use alternatives::{Alternative, Alternatives, Decisive, Loss, Rest};
 pub use binding::{Binding, Step};
 pub use clock::{Clock, Found};
-pub use conflict::{Change, Conflict, Nearest, Remedy, Unsatisfied, explain_infeasible};
+pub use conflict::{Change, Conflict, Nearest, Remedy, Undefined, Unsatisfied, explain_infeasible};
 pub use limit::{End, Limit, Measured, Which, excess, limits, relaxed};
 pub use rule::{Resource, UserRule, place, without};
 pub use terms::{Input, Of, Term, terms, terms_of};

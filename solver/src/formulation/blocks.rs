@@ -186,18 +186,6 @@ impl Point for ValuePoint {
     fn attribute(&self, component: ComponentId, slot: Slot) -> f64 {
         if component == self.component && slot == self.slot { self.value } else { f64::NAN }
     }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
-    }
 }
 
 impl<'a> Formulation<'a> {

@@ -10,6 +10,7 @@ use super::conditional::outside;
 use super::sided::Side;
 use super::{Block, Encoded, FormulateError, Formulation, Linear, STRICT_CLEARANCE};
 use crate::bound::{Part, parts_of};
+use crate::decimal::divisor;
 use crate::range;
 use crate::space::Choices;
 use crate::term::{FleetTerm, Point, Slot, Term, apply, binary, fold};
@@ -27,18 +28,6 @@ impl Point for OfferPoint<'_> {
             Some(column) if component == self.component => column[self.offer],
             _ => f64::NAN,
         }
-    }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
     }
 }
 
@@ -129,13 +118,8 @@ pub(super) fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Opt
         })
     };
     let step = [1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].into_iter().find(fits)?;
-    let gcd = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, |mut a, mut b| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    });
-    let step = step * gcd.max(1) as f64;
+    let common = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, divisor);
+    let step = step * common.max(1) as f64;
     let terms = linear.terms.iter().map(|(c, x)| (*c, (x / step).round())).collect();
     Some(Steps { terms, step, constant: linear.constant / step })
 }
@@ -405,6 +389,9 @@ impl Formulation<'_> {
         self.require_defined(&left.undefined, under);
         left.linear.compact();
         let linear = left.linear;
+        if let Some((smallest, largest)) = linear.too_wide() {
+            return Err(FormulateError::TooWide { largest, smallest });
+        }
         if let Some(steps) = in_steps(&linear, |c| self.is_whole(c)) {
             self.compare_steps(op, steps, scale, under);
             return Ok(());

@@ -63,6 +63,14 @@ impl Linear {
         self.terms.retain(|(_, x)| *x != 0.0);
     }
 
+    /// The smallest and largest absolute coefficient other than 0, when the largest is so large that the engine's
+    /// tolerance on it is a visible part of the smallest.
+    pub(crate) fn too_wide(&self) -> Option<(f64, f64)> {
+        let sizes = || self.terms.iter().map(|(_, x)| x.abs()).filter(|x| *x > 0.0);
+        let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+        (most > 1e9 && most > 1e3 * least).then_some((least, most))
+    }
+
     /// The value at a point.
     pub fn value(&self, x: &[f64]) -> f64 {
         self.constant + self.terms.iter().map(|(c, a)| a * x[*c]).sum::<f64>()
@@ -95,6 +103,14 @@ pub enum FormulateError {
     /// An aggregate looks at more than its own nodes and one other part of the placement.
     #[error("an aggregate over the nodes of one component depends on more than one other component")]
     Entangled,
+    /// A comparison of values of which the largest drown the tolerance of the smallest.
+    #[error("it compares values up to {largest:e} with values down to {smallest:e}, which no program tells apart")]
+    TooWide {
+        /// The largest absolute value.
+        largest: f64,
+        /// The smallest absolute value other than 0.
+        smallest: f64,
+    },
     /// A component has too many offers times cardinalities, or values of an attribute.
     #[error("`{component}` has {rows} choices of offer and cardinality, or values, more than {limit}")]
     TooManyRows {
@@ -105,6 +121,19 @@ pub enum FormulateError {
         /// How many there may be.
         limit: u64,
     },
+}
+
+impl FormulateError {
+    /// True when the integer program of tables cannot state a formula that a branch and bound may be able to.
+    pub(crate) fn is_about_tables(&self) -> bool {
+        match self {
+            FormulateError::Nonlinear { .. }
+            | FormulateError::NonlinearPool
+            | FormulateError::Entangled
+            | FormulateError::TooWide { .. } => true,
+            FormulateError::TooManyRows { .. } => false,
+        }
+    }
 }
 
 /// The largest number of (offer, cardinality) rows of a uniform component.

@@ -9,6 +9,8 @@ use cardinal_models::formula::function::Function;
 use cardinal_models::tolerance;
 use rustc_hash::FxHashMap;
 
+use crate::decimal::divisor;
+
 /// Number of a node in its graph.
 pub type Id = u32;
 
@@ -403,11 +405,5 @@ fn step(tables: &[(usize, Rc<Vec<f64>>)]) -> f64 {
     };
     // Multiples of 10^-k are written as quotients: 0.1 is no exact number, 10 is.
     let Some(unit) = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5].into_iter().find(fits) else { return 0.0 };
-    let divisor = values().map(|x| (x / unit).round().abs() as u64).fold(0, |mut a, mut b| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    });
-    divisor as f64 * unit
+    values().map(|x| (x / unit).round().abs() as u64).fold(0, divisor) as f64 * unit
 }

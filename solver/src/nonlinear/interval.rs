@@ -269,6 +269,12 @@ fn opaque_range(function: Opaque, args: &[Interval]) -> Interval {
     if args.iter().any(|x| x.is_empty()) {
         return Interval::EMPTY;
     }
+    if args.iter().all(|x| x.low == x.high) {
+        let mut point = [0.0; 4];
+        let point = &mut point[..args.len().min(4)];
+        point.iter_mut().zip(args).for_each(|(p, x)| *p = x.low);
+        return Interval::point(function.apply(point));
+    }
     match (function, args) {
         (Opaque::Power, [a, b]) => {
             if a.low < 0.0 || !a.is_bounded() || !b.is_bounded() || (a.low == 0.0 && b.low <= 0.0) {
@@ -299,8 +305,8 @@ fn opaque_range(function: Opaque, args: &[Interval]) -> Interval {
     }
 }
 
-/// Queueing functions rise with the arrivals and fall with the service rate and the servers. Where a corner has no
-/// value the range is that of the function.
+/// Queueing functions rise with the arrivals and fall with the service rate and the servers. Where the corner of most
+/// load has no value the range is that of the function; where that of least load has none, nothing has.
 fn queueing(
     function: Function,
     whole: Interval,
@@ -318,6 +324,10 @@ fn queueing(
         if args.iter().all(|x| x.is_finite()) { function.apply(&args).ok() } else { None }
     };
     let margin = |x: f64| 1e-12 * x.abs();
+    let is_bounded = arrivals.low.is_finite() && service.high.is_finite() && servers.high.is_finite();
+    if is_bounded && at(arrivals.low * (1.0 - 1e-9), service.high, servers.high).is_none() {
+        return Interval::EMPTY;
+    }
     let low = at(arrivals.low, service.high, servers.high).map_or(whole.low, |x| x - margin(x));
     let high = at(arrivals.high, service.low, servers.low).map_or(whole.high, |x| x + margin(x));
     Interval::new(low.max(whole.low), high.min(whole.high))

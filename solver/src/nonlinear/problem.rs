@@ -94,6 +94,17 @@ impl Problem {
         true
     }
 
+    /// True when some sum adds values of such different sizes that an integer program would lose the smaller ones.
+    pub fn is_wide(&self) -> bool {
+        let is_wide = |aggregate: &super::graph::Aggregate| {
+            let values = aggregate.tables.iter().flat_map(|(_, table)| table.iter().map(|x| x.abs()));
+            let sizes = || values.clone().filter(|x| *x > 0.0);
+            let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+            most > 1e9 && most > 1e3 * least
+        };
+        self.graph.aggregates.iter().any(is_wide)
+    }
+
     /// The choices of each group that its own constraints leave.
     pub(super) fn allowed(&self) -> Vec<Vec<u32>> {
         let open = |f: &Vec<bool>| (0..f.len() as u32).filter(|k| !f[*k as usize]).collect();

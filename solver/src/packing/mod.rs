@@ -22,6 +22,7 @@ use cardinal_models::application::Component;
 use cardinal_models::quantity::Price;
 use cardinal_models::verify::verify;
 
+use crate::decimal::divisor;
 use crate::engine::{Limits, RunStatus};
 use crate::formulation::Cluster;
 use crate::pattern::{self, Listing, NodeRules, Pattern, shared_components};
@@ -188,7 +189,7 @@ fn hold(
         return Ok(None);
     }
     generator.diversify(&mut root).map_err(ProgramError::Engine)?;
-    let step = cover.prices.iter().fold(0i64, |a, b| gcd(a, *b)).max(1);
+    let step = cover.prices.iter().fold(0, |a, price| divisor(a, price.unsigned_abs())).max(1) as i64;
     let unit = cover.factor / Price::SCALE as f64;
     trace.bounds.extend(generator.bounds.iter().map(|b| -(b + cover.constant)));
     trace.rounds += root.rounds;
@@ -217,13 +218,6 @@ fn hold(
         }
     }
     Ok(Some(answer))
-}
-
-fn gcd(mut a: i64, mut b: i64) -> i64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a.abs()
 }
 
 /// Generates nodes for every row of the program.

@@ -175,7 +175,11 @@ impl Builder<'_, '_> {
         match parts_of(&self.formulation.snapshot.application, term)[..] {
             [] => return Ok(self.problem.number(term.evaluate(&Nothing))),
             [part] => {
-                if let Some(table) = self.formulation.encode_rows(term, part) {
+                // What a program cannot tell apart the graph can, as long as there is an operator to be taken apart.
+                let is_leaf = term.children().is_empty();
+                if let Some(table) = self.formulation.encode_rows(term, part)
+                    && (is_leaf || table.linear.too_wide().is_none())
+                {
                     return Ok(self.encoded(&table));
                 }
             }

@@ -14,6 +14,9 @@ use crate::nonlinear::interval::{Interval, slack};
 const TANGENTS: [f64; 5] = [0.0, 0.12, 0.35, 0.68, 1.0];
 /// Estimators steeper than this tell the engine nothing.
 const STEEPEST: f64 = 1e7;
+/// Every row and every column of a relaxation is this much looser, relative to its size: room of less than the engine's
+/// tolerance of 1e-9 was seen to end in solutions cut off. What the bound loses by it is won back by splitting.
+const SLACK: f64 = 1e-8;
 /// The engine's objective has values up to about this size.
 const GOAL_SIZE: f64 = 1e4;
 
@@ -31,6 +34,8 @@ pub(super) struct Ground<'a> {
     pub partial: &'a [bool],
     /// What is maximised.
     pub goal: Id,
+    /// True for the first box, of which a wrong word would be the last one.
+    pub is_root: bool,
 }
 
 /// The solution of a box.
@@ -52,7 +57,10 @@ pub(super) fn solve(ground: &Ground<'_>, limits: &Limits) -> Result<Option<Solve
     relaxation.build();
     let unit = relaxation.maximise();
     // The engine's presolve was seen to cut off solutions of programs like these.
-    let run = engine::run(&relaxation.milp, None, limits, Presolve::Off)?;
+    let mut run = engine::run(&relaxation.milp, None, limits, Presolve::Off)?;
+    if run.status == RunStatus::Infeasible && ground.is_root {
+        run = engine::run(&relaxation.milp, None, limits, Presolve::Automatic)?;
+    }
     if run.status == RunStatus::Infeasible {
         return Ok(None);
     }
@@ -77,6 +85,11 @@ struct Relaxation<'a, 'g> {
     forms: Vec<Linear>,
 }
 
+/// How much looser something of a size is.
+fn loose(size: f64) -> f64 {
+    SLACK * size.abs().max(1.0)
+}
+
 fn column(column: usize) -> Linear {
     Linear { terms: vec![(column, 1.0)], constant: 0.0 }
 }
@@ -87,7 +100,7 @@ impl Relaxation<'_, '_> {
         let first = self.milp.columns();
         for (sum, range) in model.sums.iter().zip(sums) {
             // Between two steps there is nothing: half of the room makes the engine's tolerances harmless.
-            let margin = if sum.step > 0.0 { 0.25 * sum.step } else { 1e-9 * range.size() + 1e-12 };
+            let margin = if sum.step > 0.0 { 0.25 * sum.step } else { loose(range.size()) };
             let own = self.milp.add_column(range.low - margin, range.high + margin, false);
             let mut tie = sum.linear.clone();
             tie.terms.push((own, -1.0));
@@ -111,7 +124,7 @@ impl Relaxation<'_, '_> {
                     let (low, high) = if range.is_empty() {
                         (0.0, 0.0)
                     } else {
-                        let margin = |x: f64| if is_truth { 0.0 } else { 1e-9 * x.abs() + 1e-12 };
+                        let margin = |x: f64| if is_truth { 0.0 } else { loose(x) };
                         (range.low - margin(range.low), range.high + margin(range.high))
                     };
                     column(self.milp.add_column(low, high, is_truth))
@@ -150,8 +163,7 @@ impl Relaxation<'_, '_> {
         let low = if own.low > natural.low + margin { own.low } else { f64::NEG_INFINITY };
         let high = if own.high < natural.high - margin { own.high } else { f64::INFINITY };
         if low.is_finite() || high.is_finite() {
-            let margin = |x: f64| 1e-9 * x.abs();
-            self.row(self.forms[i].clone(), low - margin(low), high + margin(high));
+            self.row(self.forms[i].clone(), low - loose(low), high + loose(high));
         }
     }
 
@@ -165,7 +177,8 @@ impl Relaxation<'_, '_> {
             linear.add(&self.forms[*id as usize], *factor);
         }
         if linear.constant.is_finite() {
-            self.row(linear, 0.0, f64::INFINITY);
+            let slack = loose(linear.constant);
+            self.row(linear, -slack, f64::INFINITY);
         }
     }
 
@@ -235,7 +248,7 @@ impl Relaxation<'_, '_> {
             row.add(&self.forms[a as usize], sign);
             row.add(&self.forms[y as usize], -1.0);
             row.add(&is_negative, factor);
-            self.row(row, 0.0, f64::INFINITY);
+            self.row(row, -loose(factor), f64::INFINITY);
         }
     }
 
@@ -256,7 +269,7 @@ impl Relaxation<'_, '_> {
             row.add(&self.forms[id as usize], sign);
             row.add(&self.forms[y as usize], -sign);
             row.add(&is_second, factor);
-            self.row(row, 0.0, f64::INFINITY);
+            self.row(row, -loose(factor), f64::INFINITY);
         }
     }
 

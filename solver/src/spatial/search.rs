@@ -67,6 +67,10 @@ struct Search<'a> {
     goal: Id,
     /// What earlier stages have settled.
     holds: Vec<(Id, Interval)>,
+    /// The sums that the goal of the stage, constraints and holds look at.
+    relevant: Vec<bool>,
+    /// The best bound of the boxes on which the engine failed and that could not be split: what they hold is not known.
+    lost: f64,
     serial: u64,
     nodes: u64,
 }
@@ -94,6 +98,8 @@ pub(super) fn solve(model: &Model, limits: &Limits) -> Result<Outcome, EngineErr
         incumbent: None,
         goal: model.goals[0],
         holds: Vec::new(),
+        relevant: Vec::new(),
+        lost: f64::NEG_INFINITY,
         serial: 0,
         nodes: 0,
     };
@@ -120,7 +126,7 @@ fn ranges(model: &Model, limits: &Limits) -> Result<Option<Vec<Interval>>, Engin
             match run.status {
                 RunStatus::Infeasible => return Ok(None),
                 RunStatus::Optimal if run.objective.is_finite() => {
-                    let margin = 1e-7 * run.objective.abs().max(natural.size().min(1.0));
+                    let margin = 1e-8 * run.objective.abs().max(natural.size().min(1.0));
                     *end = (run.objective - margin).max(sign * *end) * sign;
                 }
                 _ => {}
@@ -208,13 +214,18 @@ impl Search<'_> {
     /// Searches for the best goal within what is held.
     fn stage(&mut self, limit: Option<u64>, gap: f64) -> Result<Ended, EngineError> {
         let begun = self.nodes;
+        self.lost = f64::NEG_INFINITY;
+        self.relevant = vec![false; self.model.sums.len()];
+        for id in self.model.constraints.iter().chain(self.holds.iter().map(|(id, _)| id)).chain([&self.goal]) {
+            self.model.below[*id as usize].iter().for_each(|j| self.relevant[*j as usize] = true);
+        }
         let first = Open { bound: f64::INFINITY, depth: 0, serial: 0, sums: self.root.clone() };
         let mut heap = BinaryHeap::from([first]);
         while let Some(node) = heap.pop() {
             let floor = self.incumbent.as_ref().map_or(f64::NEG_INFINITY, |i| i.value);
             let wanted = self.cutoff().max(floor + gap * floor.abs());
             if node.bound <= wanted {
-                return Ok(Ended { bound: node.bound.max(floor), complete: true });
+                return Ok(self.ended(node.bound));
             }
             let spent = limit.is_some_and(|l| self.nodes - begun >= l);
             if spent || heap.len() > MOST_OPEN || self.limits.reached() {
@@ -227,8 +238,13 @@ impl Search<'_> {
                 None => return Ok(Ended { bound: before, complete: false }),
             }
         }
+        Ok(self.ended(f64::NEG_INFINITY))
+    }
+
+    /// The end of a stage of which nothing is open that is of interest.
+    fn ended(&self, bound: f64) -> Ended {
         let floor = self.incumbent.as_ref().map_or(f64::NEG_INFINITY, |i| i.value);
-        Ok(Ended { bound: floor, complete: true })
+        Ended { bound: bound.max(floor).max(self.lost), complete: self.lost <= self.cutoff() }
     }
 
     /// What is left of a box; `None` when time ran out over it.
@@ -244,9 +260,10 @@ impl Search<'_> {
             active: &self.boxes.active,
             partial: &self.partial,
             goal: self.goal,
+            is_root: depth == 0,
         };
         let top = self.boxes.of[self.goal as usize].high;
-        let (bound, split) = match relax::solve(&ground, &self.limits) {
+        let (bound, split, is_seen) = match relax::solve(&ground, &self.limits) {
             Ok(None) => return Some(Vec::new()),
             Ok(Some(solved)) => {
                 if solved.is_cut_short && self.limits.reached() {
@@ -257,16 +274,21 @@ impl Search<'_> {
                     self.offer(values);
                 }
                 let split = self.split(&sums, &solved, exact.as_deref());
-                (inherited.min(solved.bound).min(top), split)
+                (inherited.min(solved.bound).min(top), split, exact.is_some())
             }
             // The engine has failed on this box; its parts are others.
-            Err(_) => (inherited.min(top), self.widest(&sums, |_| true)),
+            Err(_) => (inherited.min(top), self.widest(&sums, |_| true), false),
         };
         if bound <= self.cutoff() {
             return Some(Vec::new());
         }
-        // A box that cannot be split is a point: all that it holds has the values that were just looked at.
-        let Some((j, at)) = split else { return Some(Vec::new()) };
+        // A box that cannot be split is a point in all that matters: what it holds has the values that were just seen.
+        let Some((j, at)) = split else {
+            if !is_seen {
+                self.lost = self.lost.max(bound);
+            }
+            return Some(Vec::new());
+        };
         let mut part = |range: Interval| {
             self.serial += 1;
             let mut sums = sums.clone();
@@ -357,7 +379,7 @@ impl Search<'_> {
         let model = self.model;
         let mut best: Option<(f64, usize)> = None;
         for (i, op) in model.graph.ops.iter().enumerate() {
-            if op.is_linear() || weights[i] == 0.0 || !self.can_split(sums, &model.below[i]) {
+            if op.is_linear() || weights[i] == 0.0 || !self.is_any_open(sums, &model.below[i]) {
                 continue;
             }
             let (taken, value) = (solved.nodes[i], exact[i]);
@@ -369,7 +391,9 @@ impl Search<'_> {
             }
         }
         let below = best.map(|(_, i)| &model.below[i]);
-        let chosen = self.widest(sums, |j| below.is_none_or(|b| b.contains(&(j as u32))))?;
+        // Where no estimator is off, only what the goal and broken constraints look at can make a difference.
+        let matters = |j: usize| below.is_none_or(|b| b.contains(&(j as u32)));
+        let chosen = self.widest(sums, matters)?;
         Some(match solved.values.as_ref() {
             Some(values) => self.at(sums, chosen.0, model.sums[chosen.0].linear.value(values)),
             None => chosen,
@@ -378,18 +402,18 @@ impl Search<'_> {
 
     fn is_open(&self, sums: &[Interval], j: usize) -> bool {
         let step = self.model.sums[j].step;
-        let least = if step > 0.0 { 0.5 * step } else { 1e-8 * (self.root[j].width() + 1e-6) };
+        let least = if step > 0.0 { 0.5 * step } else { 1e-8 * self.root[j].width() + 1e-7 * sums[j].size() };
         sums[j].width() > least
     }
 
-    fn can_split(&self, sums: &[Interval], below: &[u32]) -> bool {
-        below.iter().any(|j| self.is_open(sums, *j as usize))
+    fn is_any_open(&self, sums: &[Interval], among: &[u32]) -> bool {
+        among.iter().any(|j| self.relevant[*j as usize] && self.is_open(sums, *j as usize))
     }
 
     /// The open sum whose interval is largest against that at the root, and its middle.
     fn widest(&self, sums: &[Interval], among: impl Fn(usize) -> bool) -> Option<(usize, f64)> {
         let share = |j: usize| sums[j].width() / self.root[j].width().max(1e-30);
-        let open = (0..sums.len()).filter(|j| among(*j) && self.is_open(sums, *j));
+        let open = (0..sums.len()).filter(|j| self.relevant[*j] && among(*j) && self.is_open(sums, *j));
         let j = open.reduce(|a, b| if share(b) > share(a) { b } else { a })?;
         Some(self.at(sums, j, 0.5 * (sums[j].low + sums[j].high)))
     }
