@@ -1,6 +1,8 @@
 //! Solving one independent sub-problem: the best sum, and among equals the cheapest, with the fewest nodes, with the
 //! most running nodes kept.
 
+mod large;
+
 use cardinal_models::application::ComponentId;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
@@ -9,7 +11,7 @@ use cardinal_models::tolerance;
 
 use crate::bound::{BoundModel, Part, parts_of};
 use crate::decimal::common_step;
-use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
+use crate::engine::{self, Engine, EngineError, Limits, Presolve, Run, RunStatus};
 use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row, Side};
 use crate::packing::Generation;
 use crate::pattern::Patterns;
@@ -291,9 +293,13 @@ impl<'f, 'a> Stages<'f, 'a> {
         }
         cost.compact();
         nodes.compact();
-        formulation.drop_dominated(&value, &cost, &nodes);
         let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
-        Stages { formulation, value, cost, nodes, effort }
+        let stages = Stages { formulation, value, cost, nodes, effort };
+        // A large program loses more columns by their reduced costs, and sooner.
+        if !stages.is_large() {
+            stages.formulation.drop_dominated(&stages.value, &stages.cost, &stages.nodes);
+        }
+        stages
     }
 
     fn run(mut self, method: &Method) -> Result<Answer, EngineError> {
@@ -302,7 +308,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         let mut loss = Linear::default();
         loss.add(&self.value, -1.0);
         let scaled = self.scale(&loss);
-        let first = self.stage(&scaled, None, &method.limits, method)?;
+        let first = self.first(&scaled, method)?;
         let Some(values) = first.values else {
             let least = if scaled.values.is_empty() { first.bound * scaled.unit } else { f64::NEG_INFINITY };
             let bound = -(least + loss.constant);
@@ -316,8 +322,12 @@ impl<'f, 'a> Stages<'f, 'a> {
         let floor = if scaled.whole { (first.bound - 1e-5).ceil() } else { first.bound };
         let value = scaled.value(lost) + loss.constant;
         let bound = -(scaled.value(floor.min(lost)) + loss.constant) + Self::blur(&scaled, value);
+        // Within a gap there is no set of equals to choose from.
+        let is_best = lost - floor <= if scaled.whole { 0.5 } else { 1e-6 * lost.abs().max(1.0) };
         let values = match first.status {
-            RunStatus::Optimal => self.break_ties(values, &scaled, method)?,
+            RunStatus::Optimal if is_best || method.limits.relative_gap == 0.0 => {
+                self.break_ties(values, &scaled, method)?
+            }
             _ => values,
         };
         let placement = self.formulation.placement(&values);
@@ -406,6 +416,24 @@ impl<'f, 'a> Stages<'f, 'a> {
         }
     }
 
+    /// The first stage: the objective itself.
+    fn first(&mut self, scaled: &Scaled, method: &Method) -> Result<Run, EngineError> {
+        match (method.limits.engine, self.is_large()) {
+            (Engine::Off, _) => self.solve_without_engine(scaled, method),
+            (Engine::On, true) => self.solve_large(scaled, method),
+            (Engine::On, false) => self.stage(scaled, None, &method.limits, method),
+        }
+    }
+
+    /// Makes an objective the program's.
+    fn charge(&mut self, scaled: &Scaled) {
+        let milp = &mut self.formulation.milp;
+        milp.cost = vec![0.0; milp.columns()];
+        for (column, x) in &scaled.objective.terms {
+            milp.cost[*column] += x;
+        }
+    }
+
     fn stage(
         &mut self,
         scaled: &Scaled,
@@ -413,14 +441,11 @@ impl<'f, 'a> Stages<'f, 'a> {
         limits: &Limits,
         method: &Method,
     ) -> Result<Run, EngineError> {
-        let milp = &mut self.formulation.milp;
-        milp.cost = vec![0.0; milp.columns()];
-        for (column, x) in &scaled.objective.terms {
-            milp.cost[*column] += x;
-        }
+        self.charge(scaled);
+        let milp = &self.formulation.milp;
         let limits = Limits { absolute_gap: if scaled.whole { 0.5 } else { 0.0 }, ..limits.clone() };
         let presolve = if self.formulation.is_delicate { Presolve::Off } else { method.presolve };
-        let run = engine::run(milp, start, &limits, presolve)?;
+        let run = engine::run_open(milp, start, &limits, presolve)?;
         self.effort.nodes += run.nodes;
         Ok(run)
     }

@@ -181,6 +181,11 @@ pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
             "placements of equal utility were not searched to the end: one that is cheaper or changes less may exist",
         ));
     }
+    if report.without_engine {
+        found.push(Finding::warning(
+            "the integer programming engine failed; this is the answer of a simpler search, with the bound that it proves",
+        ));
+    }
     if report.second_attempt {
         found.push(Finding::warning(
             "the first answer of the engine was refused by the checks; this is that of a second, slower attempt",

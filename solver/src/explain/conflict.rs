@@ -9,7 +9,6 @@ use cardinal_models::admissible::admissible;
 use cardinal_models::application::{ComponentId, Objective, Requirement, Subject, Test};
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
-use cardinal_models::formula::expr::{Expr, ExprKind, Type};
 use cardinal_models::offer::AttributeValue;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Solution;

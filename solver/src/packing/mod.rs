@@ -23,7 +23,7 @@ use cardinal_models::quantity::Price;
 use cardinal_models::verify::verify;
 
 use crate::decimal::divisor;
-use crate::engine::{Limits, RunStatus};
+use crate::engine::{Engine, Limits, RunStatus};
 use crate::formulation::Cluster;
 use crate::pattern::{self, Listing, NodeRules, Pattern, shared_components};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
@@ -178,6 +178,9 @@ fn hold(
     cover: &Cover,
     trace: &mut Generation,
 ) -> Result<Option<Answer>, ProgramError> {
+    if method.limits.engine == Engine::Off {
+        return Ok(first_fit(ground, cover));
+    }
     let probe = cover.probe();
     let limits = &method.limits;
     let most_nodes: f64 = cover.demand.iter().map(|n| f64::from(*n)).sum();
@@ -218,6 +221,27 @@ fn hold(
         }
     }
     Ok(Some(answer))
+}
+
+/// A pool filled by first fit decreasing, with the bound that follows from the cheapest unit of one resource.
+fn first_fit(ground: Ground<'_>, cover: &Cover) -> Option<Answer> {
+    let unit = cover.factor / Price::SCALE as f64;
+    let mut answer = Answer {
+        status: RunStatus::Limit,
+        placement: None,
+        bound: -(cover.volume_bound() * unit + cover.constant),
+        value: f64::NAN,
+        formulate_s: 0.0,
+        effort: Effort { ties_open: true, ..Effort::default() },
+        generation: None,
+    };
+    let placement = assign::assign(cover, ground.snapshot, &cover.first_fit()?);
+    if verify(ground.snapshot, &placement).is_empty() {
+        let cost = placement.cost(&ground.snapshot.catalog).units();
+        answer.value = -(cost * cover.factor + cover.constant);
+        answer.placement = Some(placement);
+    }
+    Some(answer)
 }
 
 /// Generates nodes for every row of the program.
