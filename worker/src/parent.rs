@@ -225,8 +225,7 @@ impl Worker {
     /// What ended a worker that has fallen silent.
     fn post_mortem(&mut self, said: &[String]) -> Cause {
         let status = self.child.wait();
-        let lacked = said.iter().any(|line| ALLOCATION_FAILED.iter().any(|words| line.contains(words)));
-        if lacked {
+        if said.iter().any(|line| lacks_memory(line)) {
             return Cause::OutOfMemory;
         }
         let signal = status.as_ref().ok().and_then(ExitStatus::signal);
@@ -287,9 +286,17 @@ fn speak(child: &mut Child) -> Result<Sender<Request>, std::io::Error> {
     Ok(requests)
 }
 
+/// True for the words of an allocator that gives up.
+fn lacks_memory(line: &str) -> bool {
+    ALLOCATION_FAILED.iter().any(|words| line.contains(words))
+}
+
+/// Keeps the last words, and what tells why under a long backtrace.
 fn remember(said: &mut Vec<String>, line: String) {
-    if said.len() == LAST_WORDS {
-        said.remove(0);
+    if said.len() >= LAST_WORDS
+        && let Some(oldest) = said.iter().position(|line| !lacks_memory(line))
+    {
+        said.remove(oldest);
     }
     said.push(line);
 }
