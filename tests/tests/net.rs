@@ -20,11 +20,14 @@ struct Seen {
     failed: u64,
 }
 
+/// One objective: within the tolerance of the first of several, another value than its best is no fault.
+const SIZE: Size = Size { several: false, ..Size::SMALL };
+
 #[test]
 fn answers_without_the_engine_are_admissible_and_bounded() {
     let seen = Mutex::new(Seen::default());
     each("answers without the engine are admissible and bounded", 3_000, |seed| {
-        let snapshot = world(seed, &Size::SMALL).snapshot();
+        let snapshot = world(seed, &SIZE).snapshot();
         let Ok(verdict) = best(&snapshot) else { return Ok(()) };
         let answer = solve(&snapshot, &Settings { engine: Engine::Off, ..Settings::default() });
         let outcome = match answer {
