@@ -246,8 +246,8 @@ pub struct ChangeAnswer {
 /// A rule of the model.
 #[derive(Clone, Debug, Serialize)]
 pub struct RuleAnswer {
-    /// `constraint`, `slo`, `structure`, `quota`, `spread`, `cardinality`, `per-node`, `moveable`, `requirement` or
-    /// `catalog`.
+    /// `constraint`, `slo`, `structure`, `quota`, `spread`, `diversify`, `spot`, `on-demand`, `cardinality`, `per-node`,
+    /// `moveable`, `requirement` or `catalog`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod simulate;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,10 +41,15 @@ pub struct Arguments {
 pub enum Command {
     /// Find the best placement of an application, with proof
     Solve(Solve),
+    /// Solve the jobs that come on standard input, each a line of JSON, for a parent that limits and watches
+    #[command(after_help = SOLVE_WORKER_HELP)]
+    SolveWorker(SolveWorker),
     /// Say why the best placement is what it is: term by term, rule by rule, offer by offer
     Explain(Explain),
     /// Ask what would be if metrics, prices, offers or rules were different: compare scenarios, sweep ranges
     WhatIf(Box<WhatIf>),
+    /// Run the loop against a simulated cloud in virtual time: load, faults, lost nodes, deaths of the process
+    Simulate(Box<simulate::Simulate>),
     /// Find the Pareto front of two objectives, such as cost against latency: every point proven
     Pareto(Box<Pareto>),
     /// Report every mistake of a model, with its place and the mend
@@ -113,6 +120,28 @@ pub struct Solve {
     /// Leave out why the answer is what it is, which takes time to find out
     #[arg(long)]
     pub no_explain: bool,
+    /// Solve in a process of its own, which is ended when it is over its time; a crash of the engine then leaves the
+    /// best answer that was known
+    #[arg(long)]
+    pub isolated: bool,
+    /// The most memory (address space) that this process may have, such as `2 GiB`
+    #[arg(long, value_name = "SIZE", requires = "isolated", value_parser = memory_limit)]
+    pub memory_limit: Option<u64>,
+}
+
+const SOLVE_WORKER_HELP: &str = "\
+A request is `{\"solve\": JOB}` or `\"cancel\"`; JOB has `model` {name, text} and, as it likes, `from`, `catalogs`
+(`\"builtin\"` or {\"text\": {name, text}}), `metrics` [NAME=VALUE], `maximize`, `minimize`, `current` {name, text},
+`time_limit_ms`, `gap`, `explain` and `form` (`json`, `yaml`, `table`). Messages on standard output are lines too:
+{\"phase\": ...}, {\"incumbent\": ANSWER}, {\"answer\": ANSWER}, where ANSWER has `exit` and `text`. The worker ends when
+its standard input ends, at once when a job is under way.";
+
+/// Solve the jobs that come on standard input.
+#[derive(Debug, Args)]
+pub struct SolveWorker {
+    /// The most memory (address space) that the process may have, such as `2 GiB`
+    #[arg(long, value_name = "SIZE", value_parser = memory_limit)]
+    pub memory_limit: Option<u64>,
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -213,14 +242,14 @@ pub struct WhatIf {
     /// Use only these offers; repeated, any of them
     #[arg(long, value_name = "OFFERS")]
     pub only: Vec<String>,
-    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), or the penalty of
-    /// a soft constraint (`NAME.penalty`)
+    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), of how a component
+    /// is divided (`spot of web`), or the penalty of a soft constraint (`NAME.penalty`)
     #[arg(long, value_name = "NAME=CHANGE")]
     pub limit: Vec<String>,
     /// Change how many instances a component may have: `web=2..10`
     #[arg(long, value_name = "COMPONENT=RANGE")]
     pub cardinality: Vec<String>,
-    /// Leave out a constraint, an SLO, a structural rule or a quota
+    /// Leave out a constraint, an SLO, a structural rule or a quota, or `spot of web` and the like
     #[arg(long, value_name = "NAME")]
     pub drop: Vec<String>,
     /// Compare the scenarios of a file, each with the model as it is
@@ -508,6 +537,21 @@ fn time_limit(text: &str) -> Result<TimeLimit, String> {
     }
 }
 
+/// The least address space in which a worker starts and solves a small model, in bytes.
+const MEMORY_BYTES_MIN: u64 = 256 << 20;
+
+/// An amount of memory, in bytes.
+fn memory_limit(text: &str) -> Result<u64, String> {
+    let (value, unit) = parse_quantity(text)?;
+    let byte = parse_unit("B")?;
+    let factor = unit.and_then(|unit| conversion(unit, byte)).ok_or("write an amount such as `2 GiB` or `800 MB`")?;
+    let bytes = value * factor;
+    if !(MEMORY_BYTES_MIN as f64..=u64::MAX as f64).contains(&bytes) {
+        return Err(format!("a solve needs {} MiB at least", MEMORY_BYTES_MIN >> 20));
+    }
+    Ok(bytes as u64)
+}
+
 fn gap(text: &str) -> Result<f64, String> {
     let (digits, factor) = match text.trim().strip_suffix('%') {
         Some(percent) => (percent.trim(), 0.01),
@@ -541,6 +585,13 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_amounts_of_memory() {
+        assert_eq!(memory_limit("2 GiB"), Ok(2 << 30));
+        assert_eq!(memory_limit("300MB"), Ok(300_000_000));
+        assert!(memory_limit("2").is_err() && memory_limit("10 MiB").is_err() && memory_limit("2 s").is_err());
     }
 
     #[test]

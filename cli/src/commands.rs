@@ -8,5 +8,7 @@ pub mod explain;
 pub mod man;
 pub mod pareto;
 pub mod schema;
+pub mod simulate;
 pub mod solve;
+pub mod solve_worker;
 pub mod what_if;

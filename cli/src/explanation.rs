@@ -202,6 +202,8 @@ pub enum ConflictAnswer {
         rules: Vec<RuleAnswer>,
         /// True when each of them is known to be needed for the conflict.
         minimal: bool,
+        /// Those of them that lack a value where the others hold.
+        undefined: Vec<UndefinedAnswer>,
         /// What would end the conflict.
         remedies: Vec<RemedyAnswer>,
     },
@@ -209,6 +211,19 @@ pub enum ConflictAnswer {
     Inherent,
     /// Not found in the time there was.
     Unknown,
+}
+
+/// A constraint without a value on a placement that all other rules allow.
+#[derive(Debug, Serialize)]
+pub struct UndefinedAnswer {
+    /// The constraint.
+    pub name: String,
+    /// Why it has none.
+    pub reason: String,
+    /// Where the part of the formula that has none stands in the model.
+    pub line: Option<usize>,
+    /// The column there.
+    pub column: Option<usize>,
 }
 
 /// A requirement and what it costs.

@@ -7,6 +7,7 @@ pub mod json;
 pub mod numbers;
 pub mod objectives;
 pub mod offers;
+pub mod simulate;
 pub mod style;
 pub mod table;
 pub mod what_if;

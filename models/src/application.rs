@@ -5,6 +5,7 @@ mod objective;
 
 use std::sync::Arc;
 
+use crate::division::{Division, DivisionRule};
 use crate::document::{Fleet, Hosting, ReconfigureMode, SpreadBy};
 use crate::formula::expr::Expr;
 use crate::offer::{Attribute, AttributeValue, Offer, OperatingSystem, Purchase};
@@ -75,9 +76,8 @@ impl Application {
 
     /// True when a rule looks at the zones of shared nodes.
     pub fn pool_counts_zones(&self) -> bool {
-        let shared = self.components.iter().filter(|c| c.hosting == Hosting::Shared);
-        shared.flat_map(|c| &c.spread).any(|s| s.by == SpreadBy::Zone)
-            || self.structure.iter().any(|r| matches!(r.rule, Structure::Together(_)))
+        let mut shared = self.components.iter().filter(|c| c.hosting == Hosting::Shared);
+        shared.any(Component::counts_zones) || self.structure.iter().any(|r| matches!(r.rule, Structure::Together(_)))
     }
 
     /// The metric with a name.
@@ -186,6 +186,8 @@ pub struct Component {
     pub os: Vec<Arc<str>>,
     /// At most so many instances in one place.
     pub spread: Vec<Spread>,
+    /// How its instances are divided over places and between ways of buying.
+    pub divisions: Vec<Division>,
     /// Components that start before this one.
     pub needs: Vec<ComponentId>,
     /// False: running instances stay where they are.
@@ -201,6 +203,27 @@ impl Component {
             Choice::Attributes(attributes) => attributes,
             Choice::Offers | Choice::Configurations(_) => &[],
         }
+    }
+
+    /// The kinds of place that its rules count by, repetitions included.
+    pub fn counted_by(&self) -> impl Iterator<Item = SpreadBy> + '_ {
+        self.spread.iter().map(|s| s.by).chain(self.divisions.iter().filter_map(|d| d.rule.by()))
+    }
+
+    /// True when a rule counts its instances by zone.
+    pub fn counts_zones(&self) -> bool {
+        self.counted_by().any(|by| by == SpreadBy::Zone)
+    }
+
+    /// True when a rule counts its instances on spot offers.
+    pub fn counts_spot(&self) -> bool {
+        let is_bought = |d: &Division| matches!(d.rule, DivisionRule::Spot { .. } | DivisionRule::OnDemand { .. });
+        self.divisions.iter().any(is_bought)
+    }
+
+    /// True when a rule counts its instances by place or by way of buying: taking one away may break it.
+    pub fn is_divided(&self) -> bool {
+        !self.spread.is_empty() || !self.divisions.is_empty()
     }
 
     /// True when the component takes no offer: its attributes are chosen freely.

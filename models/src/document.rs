@@ -365,9 +365,18 @@ pub struct PlacementDocument {
     /// Offer ids; a `*` stands for any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer: Option<OneOrMany>,
-    /// At most so many instances in one place.
+    /// At most so many instances in one place, or places with evenly many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<SpreadsDocument>,
+    /// Instances in several places or on several kinds of machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversify: Option<DiversifiesDocument>,
+    /// At most so many instances on spot offers. It asks for spot offers, like `purchase`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<SpotDocument>,
+    /// At least so many instances on offers that are not spot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_demand: Option<OnDemandDocument>,
 }
 
 /// One spread rule or several.
@@ -390,14 +399,19 @@ impl SpreadsDocument {
     }
 }
 
-/// At most so many instances of the component in one place.
+/// How the instances of the component are spread over places: `at_most`, `skew` or both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpreadDocument {
     /// The kind of place.
     pub by: SpreadBy,
     /// The largest number of instances in one such place.
-    pub at_most: Spanned<Scalar>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Spanned<Scalar>>,
+    /// The largest difference between the place with the most instances and that with the fewest, of all places where
+    /// the component may run; by zone, of the zones of the regions in which it has instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew: Option<Spanned<Scalar>>,
 }
 
 /// A kind of place over which instances are spread.
@@ -419,6 +433,59 @@ pub enum SpreadBy {
     MachineType,
     /// A family of machine types of a provider: `m5` of `aws`.
     Family,
+}
+
+/// One rule of diversification or several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum DiversifiesDocument {
+    /// One rule.
+    One(DiversifyDocument),
+    /// Several rules, all of which hold.
+    Many(Vec<DiversifyDocument>),
+}
+
+impl DiversifiesDocument {
+    /// The rules.
+    pub fn rules(&self) -> &[DiversifyDocument] {
+        match self {
+            DiversifiesDocument::One(one) => std::slice::from_ref(one),
+            DiversifiesDocument::Many(many) => many,
+        }
+    }
+}
+
+/// Instances in several places or on several kinds of machine: `at_least`, `at_most_share` or both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiversifyDocument {
+    /// The kind of place or machine.
+    pub by: SpreadBy,
+    /// Instances are in at least so many of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<Spanned<Scalar>>,
+    /// None of them has more than this share of the instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["40 %"]))]
+    pub at_most_share: Option<Spanned<Scalar>>,
+}
+
+/// At most so many instances on spot offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpotDocument {
+    /// A share of all instances of the component, or a number of them.
+    #[schemars(extend("examples" = ["50 %", 3]))]
+    pub at_most: Spanned<Scalar>,
+}
+
+/// At least so many instances on offers that are not spot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnDemandDocument {
+    /// A number of instances, or a share of all instances of the component.
+    #[schemars(extend("examples" = [2, "25 %"]))]
+    pub at_least: Spanned<Scalar>,
 }
 
 /// A metric: a measured value, or a formula over other metrics and attributes. A text alone is a formula.
@@ -630,7 +697,7 @@ pub struct ReconfigureDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["5m"]))]
     pub every: Option<Spanned<Scalar>>,
-    /// `observe`, `recommend` or `automatic`.
+    /// `observe`, `recommend`, `automatic-small` or `automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ReconfigureMode>,
 }
@@ -643,6 +710,8 @@ pub enum ReconfigureMode {
     Observe,
     /// Propose a plan that a person approves.
     Recommend,
+    /// Apply what passes the gate and is a small change; propose the rest.
+    AutomaticSmall,
     /// Apply what passes the gate.
     Automatic,
 }

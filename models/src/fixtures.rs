@@ -57,6 +57,7 @@ pub(crate) fn component(name: &str, low: u32, high: u32) -> Component {
         demand: Demand::default(),
         os: Vec::new(),
         spread: Vec::new(),
+        divisions: Vec::new(),
         needs: Vec::new(),
         moveable: true,
         choice: Choice::Offers,

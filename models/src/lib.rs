@@ -15,6 +15,7 @@ pub mod application;
 pub mod catalog;
 pub mod decode;
 pub mod diagnostic;
+pub mod division;
 pub mod document;
 pub mod evaluate;
 pub mod formula;

@@ -8,6 +8,7 @@ mod choice;
 mod components;
 mod constants;
 mod currency;
+mod division;
 mod graph;
 mod metrics;
 mod names;

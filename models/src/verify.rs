@@ -3,6 +3,8 @@
 //! Deliberately plain: it counts nodes and instances and evaluates the user's formulas, and shares no code with the
 //! encodings of the solver. Each solution passes here before anyone sees it.
 
+mod division;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
@@ -44,6 +46,12 @@ pub enum Rule {
     Uniform,
     /// At most so many instances of a component in one place.
     Spread,
+    /// Evenly many instances of a component in all places.
+    Skew,
+    /// Instances of a component in several places or on several kinds of machine.
+    Diversify,
+    /// Instances of a component on spot offers and on others.
+    Purchase,
     /// A zone is one of the offer's.
     Zone,
     /// A rule of `structure`.
@@ -73,6 +81,9 @@ impl Rule {
             Rule::OperatingSystem => "operating system",
             Rule::Uniform => "uniform fleet",
             Rule::Spread => "spread",
+            Rule::Skew => "skew",
+            Rule::Diversify => "diversify",
+            Rule::Purchase => "purchase",
             Rule::Zone => "zone",
             Rule::Structure => "structure",
             Rule::Quota => "quota",
@@ -318,6 +329,7 @@ impl<'a> Check<'a> {
                 self.uniform(id, component);
             }
             self.spread(id, component);
+            self.divisions(id, component);
             if !component.moveable {
                 self.stays(id, component);
             }
@@ -368,38 +380,6 @@ impl<'a> Check<'a> {
         if let Some(other) = offers.find(|offer| *offer != first) {
             let message = format!("its instances are on `{}` and on `{}`", self.offer(first).id, self.offer(other).id);
             self.report(Rule::Uniform, &component.name, message);
-        }
-    }
-
-    fn spread(&mut self, id: ComponentId, component: &Component) {
-        for rule in &component.spread {
-            let mut places: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
-            // Instances of a region in zones that are not told: they may all be in one, whichever it is.
-            let mut anywhere: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-            for group in self.groups().filter(|group| hosts(group, id)) {
-                let offer = self.offer(group.offer);
-                let number = on_node(group, id) * u64::from(group.count);
-                if rule.by == SpreadBy::Zone && group.zone.is_none() && !offer.zones.is_empty() {
-                    *anywhere.entry((&offer.provider, &offer.region)).or_default() += number;
-                } else {
-                    *places.entry(place_of(group, offer, rule.by)).or_default() += number;
-                }
-            }
-            for ((provider, region), number) in anywhere {
-                let zones = places.range_mut((provider, region, "\u{1}")..);
-                let same = zones.take_while(|((p, r, _), _)| (*p, *r) == (provider, region));
-                if same.map(|(_, known)| *known += number).count() == 0 {
-                    places.insert((provider, region, "a zone that is not told"), number);
-                }
-            }
-            for ((a, b, c), number) in places {
-                if number > u64::from(rule.at_most) {
-                    let words: Vec<&str> = [a, b, c].into_iter().filter(|word| !word.is_empty()).collect();
-                    let message =
-                        format!("{number} instances are in {}, allowed are {}", words.join("/"), rule.at_most);
-                    self.report(Rule::Spread, &component.name, message);
-                }
-            }
         }
     }
 
@@ -587,11 +567,12 @@ fn zone_of(zone: Option<u16>, offer: &Offer) -> (&str, &str, &str) {
 
 /// The place of a kind in which the nodes of a group are. Without a zone they are in the region's one nameless zone.
 fn place_of<'o>(group: &NodeGroup, offer: &'o Offer, by: SpreadBy) -> (&'o str, &'o str, &'o str) {
+    place_of_node(group.zone, offer, by)
+}
+
+fn place_of_node(zone: Option<u16>, offer: &Offer, by: SpreadBy) -> (&str, &str, &str) {
     match by {
-        SpreadBy::Zone => {
-            let zone = group.zone.and_then(|zone| offer.zones.get(usize::from(zone)));
-            (&offer.provider, &offer.region, zone.map_or("", |zone| zone.as_ref()))
-        }
+        SpreadBy::Zone => zone_of(zone, offer),
         SpreadBy::Region | SpreadBy::Location => (&offer.provider, &offer.region, ""),
         SpreadBy::Country => (&offer.country, "", ""),
         SpreadBy::Provider => (&offer.provider, "", ""),

@@ -11,10 +11,13 @@
 
 pub mod bound;
 pub mod cluster;
+pub mod decimal;
+mod division;
 pub mod engine;
 pub mod explain;
 pub mod formulation;
 mod joint;
+pub mod linked;
 pub mod nonlinear;
 pub mod objective;
 pub mod packing;
@@ -24,10 +27,12 @@ pub mod program;
 pub mod range;
 mod ranked;
 pub mod selector;
+pub mod sieve;
 mod solve;
 pub mod space;
+mod spatial;
 pub mod term;
 pub mod what_if;
 pub mod wide;
 
-pub use solve::{Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};
+pub use solve::{Nonlinear, Outcome, Packing, Reduction, Report, Settings, SolveError, Timing, solve};

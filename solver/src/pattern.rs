@@ -12,6 +12,7 @@ use cardinal_models::quantity::{Bytes, Cores};
 use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::division::told_apart;
 use crate::space::{Space, place_of};
 
 /// The largest number of patterns that is listed.
@@ -325,9 +326,9 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
         let gpus = counts(|q| q.gpus.is_some()).then_some(offer.gpus);
         let price = (!space.pool_price_falls).then_some(offer.price.nanos());
         key.push_str(&format!("{cores:?}{memory:?}{gpus:?}{price:?}"));
-        for spread in shared.iter().flat_map(|c| &application[*c].spread) {
+        for told in shared.iter().flat_map(|c| told_apart(&application[*c], offer)) {
             key.push('\u{2}');
-            key.push_str(&place_of(spread.by, offer));
+            key.push_str(&told);
         }
         if by_zone {
             key.push_str(&place_of(SpreadBy::Zone, offer));
@@ -371,7 +372,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
     };
     // With maximal patterns a node may host less than its pattern says, which only rules that are indifferent to
     // removal can bear. What runs now is rarely maximal: to keep it needs every pattern.
-    let no_spread = shared.iter().all(|c| application[*c].spread.is_empty()) && !application.pool_counts_zones();
+    let no_spread = shared.iter().all(|c| !application[*c].is_divided()) && !application.pool_counts_zones();
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let all_move = shared.iter().all(|c| application[*c].moveable);
     let may_trim = lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances;

@@ -18,8 +18,8 @@ use cardinal_models::verify::{Violation, verify, verify_utility};
 use crate::bound::{BoundModel, bind};
 use crate::cluster::split;
 use crate::engine::canary::CanaryError;
-use crate::engine::{EngineError, Limits, Presolve, RunStatus};
-use crate::formulation::FormulateError;
+use crate::engine::{Engine, EngineError, Limits, Presolve, RunStatus};
+use crate::formulation::{FormulateError, MOST_COMBINATIONS};
 use crate::objective::{Objective, take_apart};
 use crate::packing::Generation;
 use crate::pattern::{self, Patterns};
@@ -40,6 +40,20 @@ pub struct Settings {
     pub cancel: Option<Arc<AtomicBool>>,
     /// How the patterns of shared nodes are found.
     pub packing: Packing,
+    /// How formulas that mix fleets or shared nodes nonlinearly are solved.
+    pub nonlinear: Nonlinear,
+    /// Whether the integer programming engine is used: off to see what remains when it fails.
+    pub engine: Engine,
+}
+
+/// How formulas that mix fleets or shared nodes nonlinearly are solved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nonlinear {
+    /// Tabulated over the values that they can take together where these are few, otherwise by branch and bound.
+    #[default]
+    Automatic,
+    /// Always by branch and bound: for comparison, tables are faster where they are possible.
+    Spatial,
 }
 
 /// How the patterns of shared nodes are found.
@@ -94,6 +108,8 @@ pub struct Report {
     pub effort: Effort,
     /// True when the first answer was refused by the engine's checks or the checker and a second one was made.
     pub second_attempt: bool,
+    /// True when the engine failed, or was off, and the answer is what this crate's own search found.
+    pub without_engine: bool,
     /// True when the running deployment is better than what was found in time, and is the answer.
     pub kept_current: bool,
     /// How the patterns of shared nodes were generated, where they were.
@@ -160,7 +176,9 @@ fn check_engine() -> Result<(), CanaryError> {
 /// search. The solution has passed `cardinal_models::verify`.
 pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveError> {
     let deadline = settings.time_limit.map(|t| Instant::now() + t);
-    check_engine()?;
+    if settings.engine == Engine::On {
+        check_engine()?;
+    }
     match snapshot.application.later.is_empty() {
         true => solve_first(snapshot, settings, deadline),
         false => crate::ranked::solve(snapshot, settings, deadline),
@@ -287,8 +305,7 @@ impl Search<'_> {
             deadline: self.deadline,
             cancel: self.settings.cancel.clone(),
             relative_gap: gap,
-            absolute_gap: 0.0,
-            nodes: None,
+            ..Limits::default()
         };
         let exact = Limits { relative_gap: 0.0, ..limits.clone() };
         let first = Method { limits, presolve: Presolve::Automatic, margin: 0.0 };
@@ -296,7 +313,11 @@ impl Search<'_> {
         // every limit pulled inwards by more than the engine's tolerance.
         let second = Method { limits: exact.clone(), presolve: Presolve::Off, margin: 1e-7 };
         let third = Method { limits: exact, ..first.clone() };
+        if self.settings.engine == Engine::Off {
+            return self.without_engine(&third, report, SolveError::Engine(EngineError::SwitchedOff));
+        }
         let mut last_refusal = None;
+        let last = third.clone();
         let methods = if gap > 0.0 { vec![first, third, second] } else { vec![first, second] };
         for method in methods {
             report.second_attempt = last_refusal.is_some();
@@ -326,13 +347,42 @@ impl Search<'_> {
             }
             last_refusal = Some(SolveError::Rejected(violations));
         }
-        Err(last_refusal.unwrap_or(SolveError::Engine(EngineError::Failed(0))))
+        let refusal = last_refusal.unwrap_or(SolveError::Engine(EngineError::Failed(0)));
+        self.without_engine(&last, report, refusal)
+    }
+
+    /// The net under a failing engine: what the methods of this crate find by themselves; otherwise the failure stands.
+    fn without_engine(&self, method: &Method, mut report: Report, failure: SolveError) -> Result<Outcome, SolveError> {
+        let limits = Limits { engine: Engine::Off, ..method.limits.clone() };
+        let together = match self.attempt(&Method { limits, ..method.clone() }, &mut report) {
+            Ok(together) => together,
+            Err(ProgramError::Formulate(constraint, error)) => {
+                let constraint = constraint.filter(|i| *i != usize::MAX);
+                return Err(SolveError::Unsupported { constraint, objective: 0, error });
+            }
+            Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),
+            Err(ProgramError::Engine(_)) => return Err(failure),
+        };
+        let Some(placement) = &together.placement else {
+            let is_proven = together.status == RunStatus::Infeasible;
+            return if is_proven { self.conclude(together, report) } else { Err(failure) };
+        };
+        if !verify(self.snapshot, placement).is_empty() {
+            return Err(failure);
+        }
+        report.without_engine = true;
+        self.conclude(together, report)
     }
 
     fn attempt(&self, method: &Method, report: &mut Report) -> Result<Together, ProgramError> {
         let clusters = split(self.snapshot, self.bound, self.space, &self.objective.terms);
         report.clusters = clusters.len();
-        let ground = Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
+        let combinations = match self.settings.nonlinear {
+            Nonlinear::Automatic => MOST_COMBINATIONS,
+            Nonlinear::Spatial => 0,
+        };
+        let Search { snapshot, bound, space, patterns, .. } = *self;
+        let ground = Ground { snapshot, bound, space, patterns, combinations };
         let mut together = Together { status: RunStatus::Optimal, placement: Some(Placement::default()), bound: 0.0 };
         for cluster in &clusters {
             let begin = Instant::now();

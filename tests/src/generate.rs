@@ -28,8 +28,10 @@ pub struct Size {
     pub nonlinear: bool,
     /// True: every component is on shared nodes.
     pub shared: bool,
-    /// True: every component is uniform, and most formulas mix several nonlinearly.
+    /// True: most formulas mix several components nonlinearly.
     pub across: bool,
+    /// True: every component is uniform.
+    pub uniform: bool,
     /// False: every constraint is hard, and there is one objective.
     pub several: bool,
 }
@@ -44,6 +46,7 @@ impl Size {
         nonlinear: true,
         shared: false,
         across: false,
+        uniform: false,
         several: true,
     };
 }
@@ -195,7 +198,7 @@ impl Maker<'_> {
     fn component(&mut self, index: u32) {
         let kind = self.draw.pick(&[Kind::Uniform, Kind::Uniform, Kind::Mixed, Kind::Shared]);
         let kind = if self.size.shared { Kind::Shared } else { kind };
-        let kind = if self.size.across { Kind::Uniform } else { kind };
+        let kind = if self.size.uniform { Kind::Uniform } else { kind };
         let name = ["web", "api", "db", "cache", "queue", "batch"][index as usize % 6].to_owned();
         let (cardinality, low, high) = self.cardinality(kind);
         self.named.push(Named { name: name.clone(), kind, may_be_empty: low == 0 });
@@ -236,10 +239,10 @@ impl Maker<'_> {
         if self.draw.chance(8) {
             self.line("    moveable: false");
         }
-        self.placement();
+        self.placement(kind, high);
     }
 
-    fn placement(&mut self) {
+    fn placement(&mut self, kind: Kind, most: u32) {
         let mut parts: Vec<String> = Vec::new();
         if self.draw.chance(8) {
             parts.push("location: [DE, FR]".to_owned());
@@ -257,7 +260,12 @@ impl Maker<'_> {
             let all =
                 ["zone", "zone", "region", "provider", "country", "machine_type", "machine-type", "family", "location"];
             let at_most = self.draw.number(1, 2);
-            let first = format!("{{by: {}, at_most: {at_most}}}", self.draw.pick(&all));
+            let limit = match self.draw.number(0, 3) {
+                0 => format!("skew: {}", self.draw.number(1, 2)),
+                1 => format!("at_most: {}, skew: 1", at_most + 1),
+                _ => format!("at_most: {at_most}"),
+            };
+            let first = format!("{{by: {}, {limit}}}", self.draw.pick(&all));
             if self.draw.chance(25) {
                 let second = format!("{{by: {}, at_most: {}}}", self.draw.pick(&all), at_most + 1);
                 parts.push(format!("spread: [{first}, {second}]"));
@@ -268,8 +276,33 @@ impl Maker<'_> {
                 parts.push("family: fa".to_owned());
             }
         }
+        self.division(kind, most, &mut parts);
         if !parts.is_empty() {
             self.line(format!("    placement: {{{}}}", parts.join(", ")));
+        }
+    }
+
+    /// How instances are divided over places and between ways of buying.
+    fn division(&mut self, kind: Kind, most: u32, parts: &mut Vec<String>) {
+        if self.draw.chance(12) {
+            let all = ["zone", "region", "provider", "country", "machine_type", "family"];
+            let by = if kind == Kind::Uniform { "zone" } else { self.draw.pick(&all) };
+            let least = format!("at_least: {}", self.draw.number(1, most.min(3)));
+            let share = format!("at_most_share: {}", self.draw.pick(&["50 %", "34 %", "75 %", "0.6", "100 %"]));
+            let rule = match self.draw.number(0, 2) {
+                0 => least,
+                1 => share,
+                _ => format!("{least}, {share}"),
+            };
+            parts.push(format!("diversify: {{by: {by}, {rule}}}"));
+        }
+        if self.draw.chance(12) {
+            let most = self.draw.pick(&["50 %", "34 %", "0", "1", "2", "75 %"]);
+            parts.push(format!("spot: {{at_most: {most}}}"));
+        }
+        if self.draw.chance(10) {
+            let least = self.draw.pick(&["50 %", "25 %", "1", "1"]);
+            parts.push(format!("on_demand: {{at_least: {least}}}"));
         }
     }
 

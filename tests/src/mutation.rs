@@ -5,7 +5,9 @@
 
 use cardinal_models::application::{Application, Component, ComponentId};
 use cardinal_models::catalog::OfferIndex;
+use cardinal_models::division::{DivisionRule, Portion};
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
+use cardinal_models::offer::Purchase;
 use cardinal_models::placement::Placement;
 use cardinal_models::snapshot::Snapshot;
 
@@ -90,24 +92,67 @@ fn broken_by(
     if is_uniform && instances.windows(2).any(|pair| pair[0].0 != pair[1].0) {
         return Some("a uniform fleet is on two offers");
     }
-    for rule in &component.spread {
-        let place = |(offer, zone): &(OfferIndex, Option<u16>)| {
-            let o = &snapshot.catalog[*offer];
-            match rule.by {
-                SpreadBy::Provider => o.provider.to_string(),
-                SpreadBy::Country => o.country.to_string(),
-                SpreadBy::Region | SpreadBy::Location => format!("{} {}", o.provider, o.region),
-                SpreadBy::MachineType => format!("{} {}", o.provider, o.machine_type),
-                SpreadBy::Family => format!("{} {}", o.provider, o.family),
-                SpreadBy::Zone => {
-                    let zone = zone.and_then(|z| o.zones.get(usize::from(z)));
-                    format!("{} {} {}", o.provider, o.region, zone.map_or("", |z| z.as_ref()))
-                }
+    let place_of = |by: SpreadBy, (offer, zone): &(OfferIndex, Option<u16>)| {
+        let o = &snapshot.catalog[*offer];
+        match by {
+            SpreadBy::Provider => o.provider.to_string(),
+            SpreadBy::Country => o.country.to_string(),
+            SpreadBy::Region | SpreadBy::Location => format!("{} {}", o.provider, o.region),
+            SpreadBy::MachineType => format!("{} {}", o.provider, o.machine_type),
+            SpreadBy::Family => format!("{} {}", o.provider, o.family),
+            SpreadBy::Zone => {
+                let zone = zone.and_then(|z| o.zones.get(usize::from(z)));
+                format!("{} {} {}", o.provider, o.region, zone.map_or("", |z| z.as_ref()))
             }
-        };
-        let places: Vec<String> = instances.iter().map(place).collect();
+        }
+    };
+    for rule in &component.spread {
+        let places: Vec<String> = instances.iter().map(|i| place_of(rule.by, i)).collect();
         if places.iter().any(|p| places.iter().filter(|q| *q == p).count() > rule.at_most as usize) {
             return Some("too many instances in one place");
+        }
+    }
+    let spot = instances.iter().filter(|(o, _)| snapshot.catalog[*o].purchase == Purchase::Spot).count();
+    for division in &component.divisions {
+        let in_places = |by: SpreadBy| {
+            let mut places: Vec<String> = instances.iter().map(|i| place_of(by, i)).collect();
+            places.sort();
+            let numbers: Vec<usize> = places.chunk_by(|a, b| a == b).map(<[String]>::len).collect();
+            numbers
+        };
+        // Zones that are not told are left to the checker.
+        let is_told = instances.iter().all(|(o, z)| z.is_some() || snapshot.catalog[*o].zones.is_empty());
+        let all = instances.len() as f64;
+        let over = |n: usize, portion: Portion| match portion {
+            Portion::Count(most) => n > most as usize,
+            Portion::Share(share) => n as f64 > share.fraction() * all + 1e-6,
+        };
+        let under = |n: usize, portion: Portion| match portion {
+            Portion::Count(least) => n < least as usize,
+            Portion::Share(share) => (n as f64) < share.fraction() * all - 1e-6,
+        };
+        let rule = match division.rule {
+            _ if instances.is_empty() => None,
+            DivisionRule::Spot { most } => over(spot, most).then_some("too many instances on spot offers"),
+            DivisionRule::OnDemand { least } => {
+                under(instances.len() - spot, least).then_some("too few instances that are not on spot offers")
+            }
+            _ if !is_told => None,
+            DivisionRule::Places { by, least } => {
+                (in_places(by).len() < least as usize).then_some("instances in too few places")
+            }
+            DivisionRule::Largest { by, most } => {
+                let most = Portion::Share(most);
+                in_places(by).into_iter().any(|n| over(n, most)).then_some("too large a share in one place")
+            }
+            DivisionRule::Skew { by, most } => {
+                let numbers = in_places(by);
+                let difference = numbers.iter().max().zip(numbers.iter().min()).map_or(0, |(a, b)| a - b);
+                (difference > most as usize).then_some("places with uneven numbers of instances")
+            }
+        };
+        if rule.is_some() {
+            return rule;
         }
     }
     None

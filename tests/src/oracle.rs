@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use cardinal_models::application::{ComponentId, Structure};
 use cardinal_models::catalog::OfferIndex;
-use cardinal_models::document::{Fleet, Hosting, SpreadBy};
+use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::offer::Attribute;
 use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
@@ -193,15 +193,26 @@ fn is_own(snapshot: &Snapshot, violation: &Violation) -> bool {
                 )
             })
         }
-        Rule::Cardinality | Rule::Choice | Rule::Quota | Rule::Constraint | Rule::Moveable | Rule::Objective => false,
+        Rule::Cardinality
+        | Rule::Choice
+        | Rule::Skew
+        | Rule::Diversify
+        | Rule::Purchase
+        | Rule::Quota
+        | Rule::Constraint
+        | Rule::Moveable
+        | Rule::Objective => false,
     }
 }
 
 /// True when the part can belong to an admissible placement, as far as the part alone tells.
 fn may_stand(snapshot: &Snapshot, part: &Placement, components: &[ComponentId]) -> bool {
     let own_names = |v: &Violation| {
-        matches!(v.rule, Rule::Cardinality | Rule::Choice | Rule::Moveable)
-            && components.iter().any(|c| snapshot.application[*c].name.as_ref() == v.name)
+        let is_of_one = matches!(
+            v.rule,
+            Rule::Cardinality | Rule::Choice | Rule::Skew | Rule::Diversify | Rule::Purchase | Rule::Moveable
+        );
+        is_of_one && components.iter().any(|c| snapshot.application[*c].name.as_ref() == v.name)
     };
     !verify(snapshot, part).iter().any(|v| is_own(snapshot, v) || own_names(v))
 }
@@ -217,7 +228,7 @@ fn dedicated(snapshot: &Snapshot, id: ComponentId) -> Result<Vec<Placement>, Too
     if component.is_free() {
         return free(snapshot, id);
     }
-    let by_zone = component.spread.iter().any(|s| s.by == SpreadBy::Zone);
+    let by_zone = component.counts_zones();
     let node = |offer, zone| NodeGroup { offer, zone, instances: vec![(id, 1)], count: 1 };
     let of_offer = |offer: OfferIndex| zones(snapshot, offer, by_zone).into_iter().map(move |z| node(offer, z));
     let offers = || snapshot.catalog.iter().map(|(index, _)| index);

@@ -17,6 +17,7 @@ use cardinal_solver::explain::{
 use cardinal_solver::{Settings, SolveError, solve};
 use cardinal_tests::cases;
 use cardinal_tests::generate::{Size, world};
+use cardinal_tests::world::{World, plain_offer};
 
 enum Answer {
     Best(Box<Solution>),
@@ -76,7 +77,7 @@ fn conflicts_are_minimal() {
             return Ok(());
         }
         let (rules, is_minimal, remedies) = match explain_infeasible(&snapshot, &Settings::default()) {
-            Conflict::Rules { rules, is_minimal, remedies } => (rules, is_minimal, remedies),
+            Conflict::Rules { rules, is_minimal, remedies, .. } => (rules, is_minimal, remedies),
             Conflict::NoOffer { requirements, remedies, .. } => {
                 (requirements.iter().map(|r| r.rule).collect(), true, remedies)
             }
@@ -213,4 +214,23 @@ fn alternatives_are_what_was_asked_for() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_constraint_without_a_value_is_named() {
+    for (components, rule) in [
+        ("web: {cardinality: 2}\n  db: {cardinality: 2}", "1 / (web.cardinality - db.cardinality) > 1"),
+        ("web: {cardinality: 1..3}\n  db: {cardinality: 2, fleet: mixed}", "ln(web.cardinality - count(db) - 5) <= 1"),
+        ("web: {cardinality: 1..3}", "1 / 0 > 1"),
+    ] {
+        let model = format!("application: a\ncomponents:\n  {components}\nconstraints: {{odd: '{rule}'}}");
+        let offers = vec![plain_offer("small", 2, 4, 0.1)];
+        let snapshot = World { model, offers, ..World::default() }.snapshot();
+        let conflict = explain_infeasible(&snapshot, &Settings::default());
+        let Conflict::Rules { rules, undefined, .. } = &conflict else { panic!("{conflict:?}") };
+        assert!(rules.contains(&UserRule::Constraint(0)), "{rule}: {conflict:?}");
+        assert_eq!(undefined.len(), 1, "{rule}: {conflict:?}");
+        assert_eq!(undefined[0].rule, UserRule::Constraint(0));
+        assert!(!undefined[0].error.span.is_none(), "{rule}: {conflict:?}");
+    }
 }

@@ -14,16 +14,7 @@ use cardinal_tests::generate::{Size, world};
 use cardinal_tests::laws;
 use cardinal_tests::world::World;
 
-const SIZE: Size = Size {
-    components: 4,
-    offers: 14,
-    instances: 5,
-    constraints: 2,
-    nonlinear: false,
-    shared: false,
-    across: false,
-    several: true,
-};
+const SIZE: Size = Size { components: 4, offers: 14, instances: 5, constraints: 2, nonlinear: false, ..Size::SMALL };
 
 /// Few models take longer.
 const PATIENCE: Duration = Duration::from_secs(1);

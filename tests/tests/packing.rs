@@ -15,16 +15,7 @@ use cardinal_tests::oracle::{Verdict, best};
 use cardinal_tests::shrink::shrink;
 use cardinal_tests::world::World;
 
-const SHARED: Size = Size {
-    components: 3,
-    offers: 5,
-    instances: 4,
-    constraints: 2,
-    nonlinear: true,
-    shared: true,
-    across: false,
-    several: true,
-};
+const SHARED: Size = Size { offers: 5, constraints: 2, shared: true, ..Size::SMALL };
 
 #[derive(Debug, Default)]
 struct Seen {

@@ -20,7 +20,7 @@ use cardinal_solver::explain::{
 use super::{
     AlternativeAnswer, AlternativesAnswer, BindingAnswer, ChangeOfRuleAnswer, ConflictAnswer, DecisiveTermAnswer,
     ExplanationAnswer, GainedAnswer, InputAnswer, LaterTermsAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer,
-    StepAnswer, TermAnswer, WhyNotAnswer,
+    StepAnswer, TermAnswer, UndefinedAnswer, WhyNotAnswer,
 };
 use crate::answer::compose::changes;
 use crate::answer::{RuleAnswer, finite};
@@ -252,11 +252,23 @@ fn conflict(snapshot: &Snapshot, source: &Source, conflict: Conflict) -> Conflic
                 remedies: remedies.iter().map(remedy).collect(),
             }
         }
-        Conflict::Rules { rules, is_minimal, remedies } => ConflictAnswer::Rules {
-            rules: rules.into_iter().map(|r| rule(application, source, r)).collect(),
-            minimal: is_minimal,
-            remedies: remedies.iter().map(remedy).collect(),
-        },
+        Conflict::Rules { rules, is_minimal, undefined, remedies } => {
+            let undefined = undefined.iter().map(|lacking| {
+                let place = place(source, lacking.error.span);
+                UndefinedAnswer {
+                    name: lacking.rule.name(application),
+                    reason: lacking.error.to_string(),
+                    line: place.map(|(line, _)| line),
+                    column: place.map(|(_, column)| column),
+                }
+            });
+            ConflictAnswer::Rules {
+                rules: rules.into_iter().map(|r| rule(application, source, r)).collect(),
+                minimal: is_minimal,
+                undefined: undefined.collect(),
+                remedies: remedies.iter().map(remedy).collect(),
+            }
+        }
         Conflict::Inherent => ConflictAnswer::Inherent,
         Conflict::Unknown => ConflictAnswer::Unknown,
     }

@@ -41,9 +41,25 @@ pub(super) const COMPONENT_KEYS: &[&str] = &[
 pub(super) const CONFIGURATION_TABLE_KEYS: &[&str] = &["columns", "rows"];
 pub(super) const REQUIRES_KEYS: &[&str] =
     &["cores", "memory", "disk", "gpus", "price", "interruption_rate", "start_up", "minimum_lifetime", "labels"];
-pub(super) const PLACEMENT_KEYS: &[&str] =
-    &["cloud", "provider", "location", "os", "architecture", "purchase", "machine_type", "family", "offer", "spread"];
-pub(super) const SPREAD_KEYS: &[&str] = &["by", "at_most"];
+pub(super) const PLACEMENT_KEYS: &[&str] = &[
+    "cloud",
+    "provider",
+    "location",
+    "os",
+    "architecture",
+    "purchase",
+    "machine_type",
+    "family",
+    "offer",
+    "spread",
+    "diversify",
+    "spot",
+    "on_demand",
+];
+pub(super) const SPREAD_KEYS: &[&str] = &["by", "at_most", "skew"];
+pub(super) const DIVERSIFY_KEYS: &[&str] = &["by", "at_least", "at_most_share"];
+pub(super) const SPOT_KEYS: &[&str] = &["at_most"];
+pub(super) const ON_DEMAND_KEYS: &[&str] = &["at_least"];
 pub(super) const METRIC_KEYS: &[&str] =
     &["description", "formula", "component", "aggregate", "window", "unit", "default"];
 pub(super) const CONSTRAINT_KEYS: &[&str] = &["formula", "penalty", "description"];
@@ -90,6 +106,7 @@ const SPREAD_BY: &[(&str, SpreadBy)] = &[
 const MODE: &[(&str, ReconfigureMode)] = &[
     ("observe", ReconfigureMode::Observe),
     ("recommend", ReconfigureMode::Recommend),
+    ("automatic-small", ReconfigureMode::AutomaticSmall),
     ("automatic", ReconfigureMode::Automatic),
 ];
 
@@ -232,15 +249,39 @@ fn placement(reader: &mut Reader, node: &Node, path: &str) -> Option<PlacementDo
             Kind::List(items) => r.list(items, p, spread).map(SpreadsDocument::Many),
             _ => spread(r, n, p).map(SpreadsDocument::One),
         }),
+        diversify: f.read("diversify", |r, n, p| match &n.kind {
+            Kind::List(items) => r.list(items, p, diversify).map(DiversifiesDocument::Many),
+            _ => diversify(r, n, p).map(DiversifiesDocument::One),
+        }),
+        spot: f.read("spot", |r, n, p| {
+            let mut f = r.fields(n, p, "a rule such as `{at_most: 50 %}`", SPOT_KEYS)?;
+            let most =
+                f.required("at_most", "write `{at_most: 50 %}`", |r, n, p| r.scalar(n, p, "a share or a number"));
+            most.map(|at_most| SpotDocument { at_most })
+        }),
+        on_demand: f.read("on_demand", |r, n, p| {
+            let mut f = r.fields(n, p, "a rule such as `{at_least: 2}`", ON_DEMAND_KEYS)?;
+            let least =
+                f.required("at_least", "write `{at_least: 2}`", |r, n, p| r.scalar(n, p, "a number or a share"));
+            least.map(|at_least| OnDemandDocument { at_least })
+        }),
     })
 }
 
 fn spread(reader: &mut Reader, node: &Node, path: &str) -> Option<SpreadDocument> {
-    let help = "write `{by: zone, at_most: 2}`";
+    let help = "write `{by: zone, at_most: 2}` or `{by: zone, skew: 1}`";
     let mut f = reader.fields(node, path, "a rule such as `{by: zone, at_most: 2}`", SPREAD_KEYS)?;
     let by = f.required("by", help, |r, n, p| r.choice(n, p, SPREAD_BY));
-    let at_most = f.required("at_most", help, |r, n, p| r.scalar(n, p, "a number"));
-    Some(SpreadDocument { by: by?, at_most: at_most? })
+    let (at_most, skew) = (f.scalar("at_most"), f.scalar("skew"));
+    Some(SpreadDocument { by: by?, at_most, skew })
+}
+
+fn diversify(reader: &mut Reader, node: &Node, path: &str) -> Option<DiversifyDocument> {
+    let help = "write `{by: machine_type, at_least: 3}` or `{by: zone, at_most_share: 40 %}`";
+    let mut f = reader.fields(node, path, "a rule such as `{by: machine_type, at_least: 3}`", DIVERSIFY_KEYS)?;
+    let by = f.required("by", help, |r, n, p| r.choice(n, p, SPREAD_BY));
+    let (at_least, at_most_share) = (f.scalar("at_least"), f.scalar("at_most_share"));
+    Some(DiversifyDocument { by: by?, at_least, at_most_share })
 }
 
 /// A metric. One that cannot be read counts as measured, so that its name is known elsewhere.

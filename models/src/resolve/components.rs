@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::choice::Chosen;
 use super::{Resolver, graph, shared, span_of};
 use crate::application::{
-    Cardinality, Component, ComponentId, DEFAULT_PURCHASES, Demand, Interval, Quota, Requirement, Spread, Subject, Test,
+    Cardinality, Component, ComponentId, DEFAULT_PURCHASES, Demand, Interval, Quota, Requirement, Subject, Test,
 };
 use crate::diagnostic::Diagnostic;
 use crate::document::{
     ARCHITECTURES, CLOUDS, ComponentDocument, Fleet, Hosting, OneOrMany, PURCHASES, PlacementDocument, QuotaDocument,
-    RequiresDocument, SpreadBy,
+    RequiresDocument,
 };
 use crate::formula::ScopeComponent;
 use crate::offer::Attribute;
@@ -133,7 +133,10 @@ impl Resolver<'_> {
         let placement = document.placement.clone().unwrap_or_default();
         let os = self.placement(&format!("{path}.placement"), &placement, &mut requirements);
         self.default_purchase(name, &placement, &mut requirements);
-        let spread = self.spread(&format!("{path}.placement.spread"), &placement);
+        let fleet = (hosting == Hosting::Dedicated).then(|| document.fleet.unwrap_or_default());
+        let counts = cardinality.as_ref().or(chosen.cardinality.as_ref());
+        let most = counts.map_or(1, Cardinality::max);
+        let (spread, divisions) = self.divisions(&format!("{path}.placement"), &placement, fleet, most);
         let needs = self.needs(path, name, &document.needs);
         Component {
             name: shared(name),
@@ -146,6 +149,7 @@ impl Resolver<'_> {
             demand,
             os,
             spread,
+            divisions,
             needs,
             moveable: document.moveable.unwrap_or(true),
             choice: chosen.choice,
@@ -320,6 +324,16 @@ impl Resolver<'_> {
         if placement.purchase.is_some() || of_application.is_some() {
             return;
         }
+        if let Some(spot) = &placement.spot {
+            let words = PURCHASES.map(|p| p.as_str());
+            requirements.push(Requirement {
+                subject: Subject::Attribute(Attribute::Purchase),
+                test: Test::Text(words.iter().map(|w| Arc::from(*w)).collect()),
+                text: format!("purchase in [{}] (because of `spot`)", words.join(", ")),
+                span: spot.at_most.span,
+            });
+            return;
+        }
         let words = DEFAULT_PURCHASES.map(|p| p.as_str());
         requirements.push(Requirement {
             subject: Subject::Attribute(Attribute::Purchase),
@@ -327,21 +341,6 @@ impl Resolver<'_> {
             text: format!("purchase in [{}] (the default)", words.join(", ")),
             span: name.span,
         });
-    }
-
-    fn spread(&mut self, path: &str, placement: &PlacementDocument) -> Vec<Spread> {
-        let rules = placement.spread.as_ref().map(|s| s.rules()).unwrap_or_default();
-        let mut spread = Vec::new();
-        for rule in rules {
-            let by = match rule.by {
-                SpreadBy::Location => SpreadBy::Region,
-                other => other,
-            };
-            if let Some(at_most) = self.count(&format!("{path}.at_most"), &rule.at_most) {
-                spread.push(Spread { by, at_most });
-            }
-        }
-        spread
     }
 
     fn needs(&mut self, path: &str, own: &Spanned<String>, names: &[Spanned<String>]) -> Vec<ComponentId> {

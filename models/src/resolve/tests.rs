@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::application::{Cardinality, Demand, Direction, Interval, Spread, Structure};
+use crate::division::{DivisionRule, Portion, Share};
 use crate::document::{Hosting, SpreadBy};
 use crate::formula::expr::ExprKind;
 use crate::quantity::{Bytes, Cores};
@@ -119,6 +120,46 @@ fn shared_components_have_a_demand() {
         Structure::EveryNode { component: m, unless: vec![w] },
     ];
     assert_eq!(rules, expected);
+}
+
+#[test]
+fn instances_are_divided() {
+    let placed = |component: &str| read(&format!("application: a\ncomponents:\n  w: {{{component}}}\n"));
+    let rules = |component: &str| {
+        let application = placed(component);
+        application.components[0].divisions.iter().map(|d| d.rule).collect::<Vec<_>>()
+    };
+    let share = |percent: u32| Share::from_millionths(percent * 10_000);
+    assert_eq!(
+        rules(
+            "cardinality: 1..6, fleet: mixed, placement: {spread: {by: zone, at_most: 4, skew: 1}, diversify: [{by: \
+             location, at_least: 2}, {by: family, at_most_share: 40 %}], spot: {at_most: 50 %}, on_demand: {at_least: 2}}"
+        ),
+        [
+            DivisionRule::Skew { by: SpreadBy::Zone, most: 1 },
+            DivisionRule::Places { by: SpreadBy::Region, least: 2 },
+            DivisionRule::Largest { by: SpreadBy::Family, most: share(40) },
+            DivisionRule::Spot { most: Portion::Share(share(50)) },
+            DivisionRule::OnDemand { least: Portion::Count(2) },
+        ]
+    );
+    // A rule on spot offers asks for them; one on others does not.
+    let purchase = |application: &Application| application.components[0].requirements[0].text.clone();
+    assert!(purchase(&placed("placement: {spot: {at_most: 1}}")).contains("spot"));
+    assert!(!purchase(&placed("placement: {on_demand: {at_least: 1}}")).contains("spot"));
+    for (component, message) in [
+        ("placement: {spread: {by: zone}}", "limits nothing"),
+        ("placement: {diversify: {by: zone}}", "asks for nothing"),
+        ("placement: {spot: {at_most: 0.5}}", "expected a whole number"),
+        ("placement: {spot: {at_most: 120 %}}", "above 100 %"),
+        ("placement: {on_demand: {at_least: 3}}", "at most 1 instances"),
+        ("cardinality: 4, placement: {diversify: {by: family, at_least: 2}}", "uniform fleet are on one offer"),
+        ("cardinality: 4, fleet: mixed, placement: {diversify: {by: family, at_least: 5}}", "at most 4 instances"),
+        ("cardinality: 4, placement: {diversify: {by: region, at_most_share: 50 %}}", "uniform fleet are on one offer"),
+    ] {
+        let found = mistakes(&format!("application: a\ncomponents:\n  w: {{{component}}}\n"));
+        assert!(found.len() == 1 && found[0].contains(message), "{component}: {found:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::application::{Cardinality, Interval, Spread, StructureRule, Subject, Test};
+use crate::division::{Division, DivisionRule, Portion, Share};
 use crate::fixtures::{
     add_constraint, add_metric, application, component, group, mixed, offer, requirement, shared, snapshot,
 };
@@ -218,6 +219,39 @@ fn instances_are_spread() {
     rejects(&spread(SpreadBy::MachineType, 1, WORKER), Rule::Spread, |p| p.groups[2].offer = OfferIndex(0));
     // On shared nodes instances count, not nodes.
     rejects(&spread(SpreadBy::Region, 2, API), Rule::Spread, |p| p.groups[3].instances[0].1 = 3);
+}
+
+#[test]
+fn instances_of_a_divided_component() {
+    let divided = |rule: DivisionRule, component: u32| {
+        let mut app = model();
+        app.components[component as usize].divisions = vec![Division { rule, span: Span::NONE }];
+        app
+    };
+    let zoned = |zone, count| NodeGroup { zone, ..group(2, count, &[(WORKER, 1)]) };
+    let placed = |groups: Vec<NodeGroup>| {
+        let mut placement = good();
+        placement.groups.splice(1..3, groups);
+        placement
+    };
+    let by = SpreadBy::Zone;
+    // The region of the offer has two zones, and other offers in it tell none.
+    let skew = |most| divided(DivisionRule::Skew { by, most }, WORKER);
+    assert_eq!(rules(&skew(1), &placed(vec![zoned(Some(0), 1), zoned(Some(1), 1)])), []);
+    assert_eq!(rules(&skew(1), &placed(vec![zoned(Some(0), 2)])), [Rule::Skew]);
+    assert_eq!(rules(&skew(2), &placed(vec![zoned(Some(0), 2)])), []);
+    assert_eq!(rules(&skew(1), &placed(vec![zoned(None, 2)])), [Rule::Skew], "they may be in one zone");
+    let places = divided(DivisionRule::Places { by, least: 2 }, WORKER);
+    rejects_from(&places, placed(vec![zoned(Some(0), 1), zoned(Some(1), 1)]), Rule::Diversify, |p| {
+        p.groups[2].zone = Some(0);
+    });
+    assert_eq!(rules(&places, &placed(vec![zoned(None, 2)])), [Rule::Diversify]);
+    let half = Share::from_fraction(0.5);
+    let largest = divided(DivisionRule::Largest { by: SpreadBy::MachineType, most: half }, WORKER);
+    rejects(&largest, Rule::Diversify, |p| p.groups[2].offer = OfferIndex(0));
+    assert_eq!(rules(&divided(DivisionRule::OnDemand { least: Portion::Share(half) }, WORKER), &good()), []);
+    assert_eq!(rules(&divided(DivisionRule::OnDemand { least: Portion::Count(9) }, WORKER), &good()), [Rule::Purchase]);
+    assert_eq!(rules(&divided(DivisionRule::Spot { most: Portion::Count(0) }, WORKER), &good()), []);
 }
 
 #[test]

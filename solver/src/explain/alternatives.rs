@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cardinal_models::admissible::{admissible, refusal};
 use cardinal_models::application::{Application, Component, ComponentId, Direction, Requirement, Subject, Test};
 use cardinal_models::catalog::OfferIndex;
-use cardinal_models::document::{Fleet, Hosting, SpreadBy};
+use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::offer::Offer;
 use cardinal_models::placement::{NodeGroup, Placement};
@@ -202,7 +202,7 @@ fn cardinalities(
 fn with_uniform(snapshot: &Snapshot, placement: &Placement, id: ComponentId, offer: OfferIndex, n: u32) -> Placement {
     let mut changed = placement.clone();
     changed.groups.retain(|g| !g.instances.iter().any(|(c, _)| *c == id));
-    let by_zone = snapshot.application[id].spread.iter().any(|s| s.by == SpreadBy::Zone);
+    let by_zone = snapshot.application[id].counts_zones();
     let zones = snapshot.catalog[offer].zones.len() as u32;
     let group = |zone, count| NodeGroup { offer, zone, instances: vec![(id, 1)], count };
     if by_zone && zones > 0 {

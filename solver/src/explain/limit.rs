@@ -14,6 +14,7 @@ use cardinal_models::snapshot::Snapshot;
 use cardinal_models::unit::Unit;
 use rustc_hash::FxHashMap;
 
+use super::division;
 use super::rule::UserRule;
 use crate::formulation::STRICT_CLEARANCE;
 
@@ -54,6 +55,8 @@ pub enum Which {
     Total(End),
     /// A spread rule of a component, as an index.
     Spread(usize),
+    /// The number of a rule on how instances are divided.
+    Division,
     /// The smallest or largest number of instances.
     Cardinality(End),
     /// The largest number of instances on a node.
@@ -142,6 +145,10 @@ pub fn limits(snapshot: &Snapshot, evaluator: &Evaluator<'_>, rule: UserRule) ->
         UserRule::Spread(c) => {
             let rules = application[c].spread.iter().enumerate();
             rules.map(|(k, s)| limit(Which::Spread(k), f64::from(s.at_most), End::High, None, true)).collect()
+        }
+        UserRule::Division(c, i) => {
+            let (value, end, unit, whole) = division::limit(&application[c].divisions[i].rule);
+            vec![limit(Which::Division, value, end, unit, whole)]
         }
         UserRule::AtMost(c) => {
             let most = f64::from(application[c].cardinality.max());
@@ -249,6 +256,10 @@ pub fn relaxed(snapshot: &Snapshot, limit: &Limit, by: f64) -> Snapshot {
                 None => drop(spread.remove(k)),
             }
         }
+        (UserRule::Division(c, i), Which::Division) => {
+            let division = &mut application.components[c.index()].divisions[i];
+            division.rule = division::moved(&division.rule, after.unwrap_or(f64::INFINITY));
+        }
         (rule @ (UserRule::AtMost(c) | UserRule::AtLeast(c)), Which::Cardinality(end)) => {
             if by.is_infinite() {
                 return super::rule::without(snapshot, &[rule]);
@@ -337,6 +348,9 @@ pub fn excess(snapshot: &Snapshot, evaluator: &Evaluator<'_>, limit: &Limit, pla
         },
         (UserRule::Spread(c), Which::Spread(k)) => {
             most_in_one_place(snapshot, placement, c, application[c].spread.get(k)?.by)
+        }
+        (UserRule::Division(c, i), _) => {
+            division::needed(snapshot, placement, c, &application[c].divisions.get(i)?.rule)
         }
         (UserRule::AtMost(c) | UserRule::AtLeast(c), _) => placement.cardinality(c) as f64,
         (UserRule::PerNode(c), _) => {

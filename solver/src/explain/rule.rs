@@ -11,6 +11,8 @@ use cardinal_models::quantity::{Bytes, Cores};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::span::Span;
 
+use super::division;
+
 /// A resource of which an instance on a shared node uses some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Resource {
@@ -35,6 +37,8 @@ pub enum UserRule {
     Structure(usize),
     /// All spread rules of a component.
     Spread(ComponentId),
+    /// An index into the rules on how a component's instances are divided.
+    Division(ComponentId, usize),
     /// The largest number of instances of a component.
     AtMost(ComponentId),
     /// The smallest number of instances of a component, where that is more than one.
@@ -87,14 +91,20 @@ impl UserRule {
         all
     }
 
-    /// The rules about the deployment as a whole: constraints, quotas, structure and spread.
+    /// The rules about the deployment as a whole: constraints, quotas, structure, and how instances
+    /// are spread and divided.
     pub fn of_the_whole(application: &Application) -> Vec<UserRule> {
         let constraints = (0..application.constraints.len()).map(UserRule::Constraint);
         let quotas = (0..application.quotas.len()).map(UserRule::Quota);
         let structure = (0..application.structure.len()).map(UserRule::Structure);
         let spread = application.components.iter().enumerate().filter(|(_, c)| !c.spread.is_empty());
         let spread = spread.map(|(i, _)| UserRule::Spread(ComponentId(i as u32)));
-        constraints.chain(quotas).chain(structure).chain(spread).collect()
+        let divisions = application
+            .components
+            .iter()
+            .enumerate()
+            .flat_map(|(i, c)| (0..c.divisions.len()).map(move |k| UserRule::Division(ComponentId(i as u32), k)));
+        constraints.chain(quotas).chain(structure).chain(spread).chain(divisions).collect()
     }
 
     /// What kind of rule it is, as a word for answers.
@@ -107,6 +117,10 @@ impl UserRule {
             UserRule::Quota(_) => "quota",
             UserRule::Structure(_) => "structure",
             UserRule::Spread(_) => "spread",
+            UserRule::Division(c, i) => match application[c].divisions[i].rule.key() {
+                "on_demand" => "on-demand",
+                key => key,
+            },
             UserRule::AtMost(_) | UserRule::AtLeast(_) => "cardinality",
             UserRule::PerNode(_) => "per-node",
             UserRule::Moveable(_) => "moveable",
@@ -122,6 +136,9 @@ impl UserRule {
             UserRule::Structure(i) => application.structure[i].name.to_string(),
             UserRule::Quota(i) => application.quotas[i].name.to_string(),
             UserRule::Spread(c) => format!("spread of {}", application[c].name),
+            UserRule::Division(c, i) => {
+                format!("{} of {}", application[c].divisions[i].rule.key(), application[c].name)
+            }
             UserRule::AtMost(c) | UserRule::AtLeast(c) => format!("cardinality of {}", application[c].name),
             UserRule::PerNode(c) => format!("per_node of {}", application[c].name),
             UserRule::Moveable(c) => format!("moveable of {}", application[c].name),
@@ -134,6 +151,7 @@ impl UserRule {
     pub fn component(self) -> Option<ComponentId> {
         match self {
             UserRule::Spread(c)
+            | UserRule::Division(c, _)
             | UserRule::AtMost(c)
             | UserRule::AtLeast(c)
             | UserRule::PerNode(c)
@@ -152,6 +170,7 @@ impl UserRule {
             UserRule::Quota(i) => application.quotas[i].span,
             UserRule::Requirement(c, i) => application[c].requirements[i].span,
             UserRule::OfferFilter(i) => application.offers[i].span,
+            UserRule::Division(c, i) => application[c].divisions[i].span,
             UserRule::Spread(c)
             | UserRule::AtMost(c)
             | UserRule::AtLeast(c)
@@ -172,6 +191,7 @@ impl UserRule {
                 let limits = limits.iter().map(|s| format!("at most {} in one {}", s.at_most, place(s.by)));
                 limits.collect::<Vec<_>>().join(", ")
             }
+            UserRule::Division(c, i) => division::words(&application[c].divisions[i].rule),
             UserRule::AtMost(c) => format!("at most {}", instances(application[c].cardinality.max())),
             UserRule::AtLeast(c) => format!("at least {}", instances(application[c].cardinality.min())),
             UserRule::PerNode(c) => format!("at most {} on one node", application[c].per_node.unwrap_or(0)),
@@ -225,6 +245,10 @@ fn empty(application: &mut Application, rule: UserRule, offers: usize) {
         }
         UserRule::OfferFilter(i) => anything(&mut application.offers[i]),
         UserRule::Spread(c) => application.components[c.index()].spread.clear(),
+        UserRule::Division(c, i) => {
+            let division = &mut application.components[c.index()].divisions[i];
+            division.rule = division.rule.emptied();
+        }
         UserRule::AtLeast(c) | UserRule::AtMost(c) => {
             let component = &mut application.components[c.index()];
             component.cardinality = widened(component, offers, matches!(rule, UserRule::AtLeast(_)));

@@ -2,7 +2,7 @@
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::catalog::OfferIndex;
-use cardinal_models::document::{Fleet, SpreadBy};
+use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::Aggregate;
 use cardinal_models::offer::{Attribute, Offer};
 use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
@@ -10,6 +10,7 @@ use cardinal_models::quantity::Price;
 
 use super::{Cluster, FormulateError, Formulation, Linear, MOST_ROWS};
 use crate::bound::{Part, parts_of};
+use crate::division::UniformDivision;
 use crate::pattern::{Listing, Patterns};
 use crate::space::Choices;
 use crate::term::{FleetTerm, Point, Slot, Term};
@@ -89,6 +90,24 @@ impl Block<'_> {
         }
     }
 
+    /// The first column and the number of columns, without those that hold numbers of instances.
+    pub fn columns(&self) -> (usize, usize) {
+        match self {
+            Block::Uniform { rows, first, .. } => (*first, rows.len()),
+            Block::Values { values, first, .. } => (*first, values.len()),
+            Block::Mixed { cells, first, .. } => (*first, cells.len()),
+            Block::Pool { patterns, first, .. } => (*first, patterns.list.len()),
+        }
+    }
+
+    /// Calls `visit` for each column as [`Block::sum`] does.
+    pub fn each(&self, mut visit: impl FnMut(Option<OfferIndex>, u32, usize)) {
+        self.sum(|offer, nodes, at| {
+            visit(offer, nodes, at);
+            0.0
+        });
+    }
+
     /// The expression whose coefficient at each column is given by `each`, called with the offer, the number of nodes
     /// that the column at 1 stands for, and its position in the block.
     pub fn sum(&self, mut each: impl FnMut(Option<OfferIndex>, u32, usize) -> f64) -> Linear {
@@ -166,18 +185,6 @@ pub(crate) struct ValuePoint {
 impl Point for ValuePoint {
     fn attribute(&self, component: ComponentId, slot: Slot) -> f64 {
         if component == self.component && slot == self.slot { self.value } else { f64::NAN }
-    }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
     }
 }
 
@@ -314,6 +321,7 @@ impl<'a> Formulation<'a> {
         let is_own = |t: &&Term| parts_of(application, t).iter().all(|part| *part == own[0]);
         let objective: Vec<_> = cluster.objective.iter().filter(is_own).collect();
         let running = self.running_on(component);
+        let division = UniformDivision::of(self.snapshot, component);
         let mut rows = Vec::new();
         if details.is_free() {
             rows.extend(details.cardinality.iter().map(|n| Row { offer: None, n }));
@@ -327,7 +335,8 @@ impl<'a> Formulation<'a> {
                 continue;
             }
             let least = if details.moveable { 1 } else { runs.max(1) };
-            let fits = |n: u32| choices.exactly[offer].is_none_or(|k| k == n);
+            let details_of_offer = &self.snapshot.catalog[choices.offers[offer]];
+            let fits = |n: u32| choices.exactly[offer].is_none_or(|k| k == n) && division.allows(details_of_offer, n);
             let allowed = details.cardinality.iter().filter(|n| *n >= least && *n <= choices.most[offer] && fits(*n));
             rows.extend(allowed.map(|n| Row { offer: Some(offer as u32), n }));
         }
@@ -370,7 +379,7 @@ impl<'a> Formulation<'a> {
 
     fn add_mixed(&mut self, component: ComponentId, choices: &'a Choices) {
         let details = &self.snapshot.application[component];
-        let by_zone = details.spread.iter().any(|s| s.by == SpreadBy::Zone);
+        let by_zone = details.counts_zones();
         let most = f64::from(details.cardinality.max());
         let first = self.milp.columns();
         let mut cells = Vec::new();
@@ -552,7 +561,7 @@ impl<'a> Formulation<'a> {
     /// The nodes of a row of a uniform component, over the zones in turn where a rule spreads by zone.
     pub(crate) fn uniform_groups(&self, component: ComponentId, choices: &Choices, row: Row) -> Vec<NodeGroup> {
         let Some(offer) = row.offer.map(|o| choices.offers[o as usize]) else { return Vec::new() };
-        let by_zone = self.snapshot.application[component].spread.iter().any(|s| s.by == SpreadBy::Zone);
+        let by_zone = self.snapshot.application[component].counts_zones();
         let zones = self.snapshot.catalog[offer].zones.len() as u32;
         let group = |zone, count| NodeGroup { offer, zone, instances: vec![(component, 1)], count };
         if !by_zone || zones == 0 {

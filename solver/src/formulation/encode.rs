@@ -10,12 +10,13 @@ use super::conditional::outside;
 use super::sided::Side;
 use super::{Block, Encoded, FormulateError, Formulation, Linear, STRICT_CLEARANCE};
 use crate::bound::{Part, parts_of};
+use crate::decimal::divisor;
 use crate::range;
 use crate::space::Choices;
 use crate::term::{FleetTerm, Point, Slot, Term, apply, binary, fold};
 
 /// The attributes of one offer of a component, and nothing else.
-pub(super) struct OfferPoint<'a> {
+pub(crate) struct OfferPoint<'a> {
     pub component: ComponentId,
     pub choices: &'a Choices,
     pub offer: usize,
@@ -27,18 +28,6 @@ impl Point for OfferPoint<'_> {
             Some(column) if component == self.component => column[self.offer],
             _ => f64::NAN,
         }
-    }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
     }
 }
 
@@ -129,13 +118,8 @@ pub(super) fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Opt
         })
     };
     let step = [1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].into_iter().find(fits)?;
-    let gcd = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, |mut a, mut b| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    });
-    let step = step * gcd.max(1) as f64;
+    let common = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, divisor);
+    let step = step * common.max(1) as f64;
     let terms = linear.terms.iter().map(|(c, x)| (*c, (x / step).round())).collect();
     Some(Steps { terms, step, constant: linear.constant / step })
 }
@@ -203,7 +187,7 @@ impl Formulation<'_> {
     }
 
     /// The table of a term over one uniform component.
-    pub(super) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
+    pub(crate) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
         let mut encoded = Encoded::default();
         let mut add = |column: usize, value: f64| match value.is_nan() {
             true => encoded.undefined.push(column),
@@ -246,7 +230,7 @@ impl Formulation<'_> {
     }
 
     /// A sum or count over nodes that each count by their offer alone.
-    fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
+    pub(crate) fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
         let value = |point: &OfferPoint<'_>| {
             let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
             match fleet.aggregate {
@@ -405,6 +389,9 @@ impl Formulation<'_> {
         self.require_defined(&left.undefined, under);
         left.linear.compact();
         let linear = left.linear;
+        if let Some((smallest, largest)) = linear.too_wide() {
+            return Err(FormulateError::TooWide { largest, smallest });
+        }
         if let Some(steps) = in_steps(&linear, |c| self.is_whole(c)) {
             self.compare_steps(op, steps, scale, under);
             return Ok(());

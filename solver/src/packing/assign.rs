@@ -5,7 +5,6 @@
 //! of its own. Whatever comes out is judged by the checker like every other answer.
 
 use cardinal_models::application::{Application, ComponentId, Structure};
-use cardinal_models::document::SpreadBy;
 use cardinal_models::offer::Offer;
 use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_models::snapshot::Snapshot;
@@ -70,8 +69,7 @@ impl<'a> Rules<'a> {
     }
 
     fn is_by_zone(&self, component: ComponentId) -> bool {
-        self.together[component.index()].is_some()
-            || self.application[component].spread.iter().any(|s| s.by == SpreadBy::Zone)
+        self.together[component.index()].is_some() || self.application[component].counts_zones()
     }
 }
 
@@ -202,7 +200,7 @@ impl Work<'_> {
             // Zones in turn over all components of an item, so that the item is needed in every zone alike.
             let mut next = item % count.max(1);
             for (component, n) in members {
-                let spread = self.snapshot.application[*component].spread.iter().any(|s| s.by == SpreadBy::Zone);
+                let spread = self.snapshot.application[*component].counts_zones();
                 let mut add = |zone, number| wanted.push(Wanted { component: *component, item, zone, number });
                 if let Some(set) = self.rules.together[component.index()] {
                     add(set_zone[set], *n);

@@ -6,6 +6,7 @@ use cardinal_models::document::SpreadBy;
 use cardinal_models::offer::Offer;
 use cardinal_models::snapshot::Snapshot;
 
+use crate::division::told_apart;
 use crate::pattern::{NodeRules, Pattern, shared_components};
 use crate::space::{Space, place_of};
 use rustc_hash::FxHashMap;
@@ -304,9 +305,9 @@ fn class_key(
     if !space.pool_price_falls {
         key.push_str(&format!("{:?}", offer.price));
     }
-    for spread in shared.iter().flat_map(|c| &application[*c].spread) {
+    for told in shared.iter().flat_map(|c| told_apart(&application[*c], offer)) {
         key.push('\u{2}');
-        key.push_str(&place_of(spread.by, offer));
+        key.push_str(&told);
     }
     if application.pool_counts_zones() {
         key.push_str(&place_of(SpreadBy::Zone, offer));

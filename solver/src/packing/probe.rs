@@ -107,8 +107,9 @@ impl Probe {
         list.extend(tested.iter().map(|(bin, counts)| model.pattern(&model.bins[*bin], counts)));
         let length = list.len();
         let patterns = Patterns { list, listing };
-        let Ground { snapshot, bound, space, .. } = ground;
-        let mut formulation = Formulation::build(snapshot, bound, space, Some(&patterns), cluster, margin)
+        let Ground { snapshot, bound, space, combinations, .. } = ground;
+        let patterns = Some(&patterns);
+        let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, margin, combinations)
             .map_err(|(index, e)| ProbeError::Formulate(index, e))?;
         let loss = loss(&mut formulation, cluster).map_err(|e| ProbeError::Formulate(None, e))?;
         let first =

@@ -23,7 +23,7 @@ use cardinal_models::unit::{Unit, conversion, parse_named_quantity};
 
 use super::amount::Amount;
 use super::metric::metric_value;
-use super::{Change, Goal, Question};
+use super::{Change, Goal, Question, division};
 use crate::selector::{Misread, Selector};
 
 /// The question with the changes.
@@ -257,6 +257,9 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         *budget = Spanned::made(changed_scalar(&budget.value, amount, Whole::No));
         return Ok(());
     }
+    if let Some(changed) = division::set_limit(document, name, amount) {
+        return changed;
+    }
     let (quota_name, key) = match name.split_once('.') {
         Some((quota, key)) => (quota, Some(key)),
         None => (name, None),
@@ -267,6 +270,7 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         .chain(document.slo.iter())
         .map(|(n, _)| n.value.clone())
         .chain(document.quotas.iter().map(|(n, _)| n.value.clone()))
+        .chain(division::names(document))
         .collect();
     let Some((_, quota)) = document.quotas.0.iter_mut().find(|(n, _)| n.value == quota_name) else {
         return Err(unknown("constraint, SLO or quota", name, known.iter().map(String::as_str)));
@@ -295,7 +299,7 @@ fn set_penalty(constraint: &mut ConstraintDocument, name: &str, amount: &Amount)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whole {
+pub(super) enum Whole {
     Yes,
     No,
 }
@@ -333,7 +337,7 @@ fn set_quota(quota: &mut QuotaDocument, name: &str, key: Option<&str>, amount: &
 }
 
 /// A number or quantity after a change, as a number or quantity again: no formula may stand there.
-fn changed_scalar(before: &Scalar, amount: &Amount, whole: Whole) -> Scalar {
+pub(super) fn changed_scalar(before: &Scalar, amount: &Amount, whole: Whole) -> Scalar {
     let text = before.to_string();
     let unit = unit_text(&text);
     let base = parse_named_quantity(&text).map_or(0.0, |q| q.value);
@@ -398,6 +402,10 @@ fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     known.extend(document.structure.iter().map(|(n, _)| n.value.clone()));
     known.extend(document.quotas.iter().map(|(n, _)| n.value.clone()));
     known.extend(document.budget.iter().map(|_| "budget".to_owned()));
+    if division::drop_rules(document, name) {
+        return Ok(());
+    }
+    known.extend(division::names(document));
     if !known.iter().any(|n| n == name) {
         return Err(unknown("constraint, SLO, structural rule or quota", name, known.iter().map(String::as_str)));
     }

@@ -9,6 +9,7 @@ pub mod amount;
 mod apply;
 pub mod axis;
 pub mod choice;
+mod division;
 pub mod file;
 pub mod metric;
 pub mod sweep;

@@ -86,6 +86,7 @@ fn unsupported(constraint: Option<usize>, objective: usize, error: &FormulateErr
         }
         FormulateError::NonlinearPool => "use the cost and the number of nodes of shared components in sums only",
         FormulateError::Entangled => "let each aggregate look at its own component and at most one other",
+        FormulateError::TooWide { .. } => "compare logarithms, or bound what the exponential is of",
         FormulateError::TooManyRows { .. } => "narrow its requirements or its cardinality",
     };
     Finding::error(format!("{what} cannot be solved exactly: {error}")).help(help).at(&model.source, span)
