@@ -14,6 +14,7 @@ pub mod engine;
 pub mod explain;
 pub mod formulation;
 mod joint;
+pub mod jump;
 pub mod linked;
 pub mod nonlinear;
 pub mod objective;
