@@ -55,7 +55,7 @@ impl<'a> Jump<'a> {
         for row in 0..milp.rows() {
             entries(milp, row).for_each(|(column, a)| rows[column].push((row, a)));
         }
-        let mut x: Vec<f64> = milp.lower.iter().zip(&milp.upper).map(|(low, high)| 0f64.clamp(*low, *high)).collect();
+        let mut x: Vec<f64> = milp.lower.iter().zip(&milp.upper).map(|(low, high)| 0f64.max(*low).min(*high)).collect();
         for (first, length) in groups {
             let open = (*first..first + length).filter(|column| milp.upper[*column] >= 1.0);
             let cheapest = open.min_by(|a, b| milp.cost[*a].total_cmp(&milp.cost[*b]));
@@ -138,7 +138,7 @@ impl<'a> Jump<'a> {
     fn step(&self, column: usize, delta: f64) -> Option<Move> {
         let milp = self.milp;
         let delta = if milp.integer[column] { delta.round() } else { delta };
-        let value = (self.x[column] + delta).clamp(milp.lower[column], milp.upper[column]);
+        let value = (self.x[column] + delta).max(milp.lower[column]).min(milp.upper[column]);
         let delta = value - self.x[column];
         if delta == 0.0 {
             return None;
