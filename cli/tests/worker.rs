@@ -135,6 +135,22 @@ fn a_crash_in_the_middle_of_a_solve_is_the_failure_of_that_job() {
 }
 
 #[test]
+fn a_crash_leaves_the_best_answer_that_was_known() {
+    let mut worker = start(&[]);
+    let mut crash = WhenSolving(|id| signal(id, Signal::ABORT));
+    let knapsack = Job { model: text("knapsack.yaml", include_str!("data/knapsack.yaml")), ..long() };
+    let failure = worker.solve(&knapsack, Some(PATIENCE), &NEVER, &mut crash).expect_err("it crashed");
+    assert!(matches!(failure.cause, Cause::Crashed { signal: 6, .. }), "{failure:?}");
+    let known = failure.incumbent.expect("an answer");
+    let answer: Value = serde_json::from_str(&known.text).expect("the answer is JSON");
+    let number = |key: &str| answer[key].as_f64().expect("a number");
+    assert_eq!((known.exit, &answer["status"]), (4, &json!("feasible")));
+    assert!(number("utility") > 0.0 && number("bound") >= number("utility"));
+    // How close it is, is shown and not asserted: subgradient steps alone bound a knapsack loosely.
+    println!("gap {}", number("gap"));
+}
+
+#[test]
 fn a_worker_that_hangs_is_ended_at_its_wall_clock() {
     let mut worker = start(&[]);
     let id = worker.id();

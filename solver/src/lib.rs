@@ -17,6 +17,7 @@ pub mod engine;
 pub mod explain;
 pub mod formulation;
 mod joint;
+pub mod jump;
 pub mod linked;
 pub mod nonlinear;
 pub mod objective;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Status;
+use cardinal_solver::engine::Engine;
 use cardinal_solver::explain::{Depth, Wish};
 use cardinal_solver::{Outcome, Settings, solve};
 use cardinal_worker::Phase;
@@ -27,6 +28,9 @@ use crate::{clock, interrupt, output, render};
 
 /// The least time to look for the reason of a conflict, which is all that such an answer has to say.
 const CONFLICT_TIME: Duration = Duration::from_secs(1);
+
+/// The longest time for an answer without the engine.
+const GUESS_TIME: Duration = Duration::from_secs(1);
 
 /// How much is said about why.
 #[derive(Debug)]
@@ -128,8 +132,29 @@ pub fn find(asked: question::Asked, manner: &Manner, mut enter: impl FnMut(Phase
     Ok((exit(outcome.status), text))
 }
 
+/// A quick answer without the engine, for the case that the engine takes the process along; `None` where there is none.
+pub fn guess(asked: &question::Asked, manner: &Manner) -> Option<String> {
+    let Manner { settings, form, started, .. } = manner;
+    let load = started.elapsed();
+    let time = settings.time_limit.map_or(GUESS_TIME, |limit| (limit / 10).min(GUESS_TIME));
+    let quick = Settings { time_limit: Some(time), engine: Engine::Off, ..settings.clone() };
+    let outcome = solve(&asked.snapshot, &quick).ok().filter(|outcome| outcome.solution.is_some())?;
+    let answer = compose(Composition {
+        snapshot: &asked.snapshot,
+        model: &asked.model,
+        outcome: &outcome,
+        explanation: ExplanationAnswer::default(),
+        warnings: &asked.model.warnings,
+        today: clock::today(),
+        load,
+        explain: Duration::ZERO,
+        total: started.elapsed(),
+    });
+    write(&answer, *form, ended_by(&outcome, false)).ok()
+}
+
 /// The text of an answer.
-pub fn write(answer: &Answer, form: AnswerForm, ended_by: EndedBy) -> Result<String, Failure> {
+fn write(answer: &Answer, form: AnswerForm, ended_by: EndedBy) -> Result<String, Failure> {
     match form {
         AnswerForm::Table => Ok(render::table::answer(answer, ended_by)),
         AnswerForm::Json => render::json::json(answer),

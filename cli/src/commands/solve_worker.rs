@@ -9,7 +9,7 @@ use cardinal_models::diagnostic::Source;
 use cardinal_solver::Settings;
 use cardinal_worker::{Answer, CatalogText, Desk, Form, Job, Phase, Text, confine, serve};
 
-use super::solve::{Manner, Why, find};
+use super::solve::{Manner, Why, find, guess};
 use crate::arguments::{AnswerForm, SolveWorker};
 use crate::failure::{Exit, Failure, Finding};
 use crate::input::catalogs::Given;
@@ -53,6 +53,9 @@ fn answer(job: Job, desk: &Desk) -> Result<Answer, Failure> {
     let why = if job.explain { Why::Briefly } else { Why::Nothing };
     let asked = understand(&texts(job)?)?;
     let manner = Manner { settings, why, form, started };
+    if let Some(text) = guess(&asked, &manner) {
+        desk.offer(Answer { exit: Exit::Limit.code(), text, refusal: String::new() });
+    }
     let (exit, text) = find(asked, &manner, |phase| desk.enter(phase))?;
     Ok(Answer { exit: exit.code(), text, refusal: String::new() })
 }

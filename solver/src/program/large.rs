@@ -91,9 +91,12 @@ impl Stages<'_, '_> {
         Ok(Run { bound: run.bound.max(start.bound).min(value), values: Some(values), ..run })
     }
 
-    /// The best that is found by multipliers alone.
+    /// The best that is found by multipliers, or by jumps where the program is of another kind.
     pub(super) fn solve_without_engine(&mut self, scaled: &Scaled, method: &Method) -> Result<Run, EngineError> {
-        let start = self.approach(scaled, method).ok_or(EngineError::SwitchedOff)?;
+        let start = match self.approach(scaled, method) {
+            Some(start) => start,
+            None => self.jump(scaled, method),
+        };
         let end = start.end(&method.limits, scaled.whole);
         let open = Run {
             status: RunStatus::Limit,
@@ -102,6 +105,17 @@ impl Stages<'_, '_> {
             nodes: 0,
         };
         Ok(end.unwrap_or(open))
+    }
+
+    fn jump(&mut self, scaled: &Scaled, method: &Method) -> Start {
+        self.charge(scaled);
+        let milp = &self.formulation.milp;
+        let (best, bound) = crate::jump::solve(milp, &self.formulation.one_hot, &method.limits);
+        // The program itself is the judge.
+        let best = best.and_then(|(mut values, _)| engine::check(milp, &mut values).is_ok().then_some(values));
+        let mut start = Start { bound, best: None, reduced: Vec::new(), shares: FxHashMap::default() };
+        start.improve(best, |x| scaled.objective.value(x));
+        start
     }
 
     /// A bound and a solution by multipliers; `None` for programs of another kind.
