@@ -3,7 +3,7 @@
 //! An interval is empty when the node has no value anywhere. Infinite ends stand for "arbitrarily large", never for
 //! infinity itself. (Moore, *Interval Analysis*, 1966.)
 
-use cardinal_models::formula::function::Function;
+use cardinal_models::formula::function::{Function, SERVERS_LIMIT};
 use cardinal_models::tolerance::TOLERANCE;
 
 use super::graph::{EXP_LIMIT, Graph, Op, Opaque, Pair, finite, power};
@@ -313,8 +313,9 @@ fn queueing(
     [arrivals, service, servers]: [Interval; 3],
     order: impl Fn(f64, f64, f64) -> Vec<f64>,
 ) -> Interval {
-    // Numbers of servers are whole within a tolerance.
-    let servers = Interval::new((servers.low - 1e-3).ceil().max(0.0), (servers.high + 1e-3).floor());
+    // Numbers of servers are whole within a tolerance; above the limit no function has a value.
+    let most = (servers.high + 1e-3).floor().min(SERVERS_LIMIT);
+    let servers = Interval::new((servers.low - 1e-3).ceil().max(0.0), most);
     let arrivals = arrivals.meet(Interval::new(0.0, f64::INFINITY));
     if servers.is_empty() || arrivals.is_empty() {
         return Interval::EMPTY;
