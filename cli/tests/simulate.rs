@@ -1,0 +1,50 @@
+//! `cardinal simulate` as its callers see it.
+
+mod support;
+
+use support::{Scratch, run};
+
+#[test]
+fn a_day_is_told_and_repeats_by_its_seed() {
+    let day = "simulate shop.yaml --catalog offers.csv --load requests=50..400:12h --seed 5 --losses 0.2 --crashes 1%";
+    let told = run(day).expect(0);
+    assert!(told.out.contains("plan") && told.out.contains("paid") && told.out.contains("seed 5"), "{}", told.out);
+    let reports = run(&format!("{day} --output json")).expect(0).json();
+    let again = run(&format!("{day} --output json")).expect(0).json();
+    assert_eq!(reports, again);
+    let report = &reports[0];
+    assert_eq!(report["breaches"], serde_json::json!([]));
+    assert!(report["reached"].as_u64().is_some_and(|n| n > 1) && report["crashes"].as_u64().is_some_and(|n| n > 0));
+    let lines = run(&format!("{} --seeds 1..3", day.replace(" --seed 5", ""))).expect(0).out;
+    assert_eq!(lines.lines().count(), 4, "{lines}");
+}
+
+#[test]
+fn a_trace_is_replayed_and_settings_are_read() {
+    let trace = Scratch::new("trace.csv", "time,requests\n0,60\n3600,300\n7200,60\n");
+    let settings = Scratch::new("settings.yaml", "every_ms: 60000\ngate: {floor_relative: 0.5}\n");
+    let (trace, settings) = (trace.path(), settings.path());
+    let quiet = run(&format!(
+        "simulate shop.yaml --catalog offers.csv --trace {trace} --settings {settings} --duration 6h --output json"
+    ));
+    let report = quiet.expect(0).json();
+    assert!(report[0]["decisions"].as_u64().is_some_and(|n| n > 300), "{report}");
+    let shown = run(&format!("simulate shop.yaml --settings {settings} --show-settings")).expect(0).out;
+    assert!(shown.contains("every_ms: 60000") && shown.contains("floor_relative: 0.5"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_simulated_is_refused_with_the_mend() {
+    let simulate = |rest: &str| run(&format!("simulate shop.yaml --catalog offers.csv {rest}")).expect(2);
+    simulate("--load reqests=5").says("did you mean `requests`");
+    simulate("--load requests").says("NAME=LOW..HIGH");
+    simulate("--load requests=5 --load requests=6").says("given twice");
+    simulate("--load requests=5:0s").says("at least a second");
+    simulate("--duration none").says("between a millisecond and a year");
+    let wrong = Scratch::new("wrong.csv", "time,requests\n5,1\n4,2\n");
+    simulate(&format!("--trace {}", wrong.path())).says("must rise");
+    let other = Scratch::new("other.csv", "time,visits\n5,1\n");
+    simulate(&format!("--trace {}", other.path())).says("no column of the trace is a metric");
+    let settings = Scratch::new("settings.yaml", "gate: {k: 0}\n");
+    simulate(&format!("--settings {}", settings.path())).says("gate.k is 0");
+}
