@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::commitment::Commitment;
 use crate::division::{Division, DivisionRule};
 use crate::document::{Fleet, Hosting, ReconfigureMode, SpreadBy};
 use crate::formula::expr::Expr;
@@ -52,6 +53,8 @@ pub struct Application {
     pub structure: Vec<StructureRule>,
     /// Limits on what may be bought.
     pub quotas: Vec<Quota>,
+    /// Capacity that is paid for already.
+    pub commitments: Vec<Commitment>,
     /// What is best.
     pub objective: Objective,
     /// Time between two regular decisions, in seconds.

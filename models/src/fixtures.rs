@@ -88,6 +88,7 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         constraints: Vec::new(),
         structure: Vec::new(),
         quotas: Vec::new(),
+        commitments: Vec::new(),
         objective: Objective {
             direction: Direction::Minimize,
             formula: total,

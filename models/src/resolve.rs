@@ -5,6 +5,7 @@
 //! constants see earlier constants, metrics see components and constants, everything else sees all of them.
 
 mod choice;
+mod commitments;
 mod components;
 mod constants;
 mod currency;
@@ -128,6 +129,7 @@ impl Resolver<'_> {
         let components = self.components();
         let structure = self.structure(&components);
         let quotas = self.quotas();
+        let commitments = self.commitments();
         let constraints = self.constraints();
         let objective = self.objective();
         let (every_s, mode) = self.reconfigure();
@@ -144,6 +146,7 @@ impl Resolver<'_> {
             constraints,
             structure,
             quotas,
+            commitments,
             objective,
             every_s,
             mode,

@@ -10,6 +10,7 @@
 
 pub mod bound;
 pub mod cluster;
+mod covered;
 mod division;
 pub mod engine;
 pub mod explain;

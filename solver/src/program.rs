@@ -91,7 +91,7 @@ pub enum ProgramError {
 /// Solves a sub-problem.
 pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
     if let ([Part::Dedicated(c)], true, true) =
-        (&cluster.parts[..], cluster.structure.is_empty(), cluster.quotas.is_empty())
+        (&cluster.parts[..], cluster.structure.is_empty(), cluster.quotas.is_empty() && !cluster.is_covered)
         && ground.snapshot.application[*c].fleet == cardinal_models::document::Fleet::Uniform
     {
         return best_row(ground, cluster, *c).map_err(|e| ProgramError::Formulate(None, e));
@@ -265,6 +265,7 @@ impl<'f, 'a> Stages<'f, 'a> {
             cost.add(&formulation.cost(block), 1.0);
             nodes.add(&formulation.over_nodes(block, |_| 1.0), 1.0);
         }
+        cost.add(&formulation.covered, -1.0);
         cost.compact();
         nodes.compact();
         formulation.drop_dominated(&value, &cost, &nodes);

@@ -16,6 +16,7 @@ use cardinal_models::verify::{Violation, verify};
 
 use crate::bound::{BoundModel, bind};
 use crate::cluster::split;
+use crate::covered;
 use crate::engine::canary::CanaryError;
 use crate::engine::{EngineError, Limits, Presolve, RunStatus};
 use crate::formulation::FormulateError;
@@ -176,6 +177,7 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
     let objective = take_apart(&snapshot.application, &bound.objective, &space.ranges);
     let conditions = objective.conditions.iter().cloned();
     bound.constraints.extend(conditions.map(|term| crate::bound::BoundConstraint { index: usize::MAX, term }));
+    covered::check(snapshot, &bound, &objective, &space.ranges)?;
     let search = Search {
         snapshot,
         settings,
@@ -398,7 +400,7 @@ impl Search<'_> {
         // An optimum of the engine whose bound is blurred by its tolerances is none.
         let proven = gap <= if together.status == RunStatus::Optimal { 1e-6 } else { 0.0 } || gap <= self.settings.gap;
         let status = if proven { Status::Optimal } else { Status::Feasible };
-        let cost = placement.cost(&self.snapshot.catalog);
+        let cost = self.snapshot.paid(&placement);
         Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, cost }), report })
     }
 

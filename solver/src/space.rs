@@ -13,6 +13,7 @@ use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bound::BoundModel;
+use crate::covered::{covers_cores, mask};
 use crate::division::told_apart;
 use crate::range::{self, Leaves, Mover, Range, Trend};
 use crate::term::{Slot, Term};
@@ -28,6 +29,9 @@ pub struct Choices {
     pub columns: FxHashMap<Slot, Vec<f64>>,
     /// Uniform fleets: the largest number of instances that the spread rules allow on one offer.
     pub most: Vec<u32>,
+    /// The number of nodes of each offer that commitments cover where they cover no other component; empty without
+    /// commitments.
+    pub covered: Vec<f64>,
     /// The number of instances that each offer stands for, if it is a configuration that tells.
     pub exactly: Vec<Option<u32>>,
 }
@@ -62,6 +66,8 @@ pub struct LeafRanges {
     cardinality: Vec<Range>,
     pool_cost: Option<Range>,
     pool_nodes: Option<Range>,
+    /// What commitments cover at most, in currency units per hour.
+    covered: f64,
 }
 
 impl LeafRanges {
@@ -81,6 +87,11 @@ impl Leaves for LeafRanges {
             Term::Cost(Some(c)) => {
                 let (price, n) = (self.price[c.index()], self.cardinality[c.index()]);
                 Range::new(price.low * n.low, price.high * n.high)
+            }
+            Term::Paid(parts) => {
+                let costs = parts.iter().map(|part| self.range(&Term::Cost(*part)));
+                let sum = costs.fold(Range::new(0.0, 0.0), |a, b| Range::new(a.low + b.low, a.high + b.high));
+                Range::new((sum.low - self.covered).max(0.0), sum.high)
             }
             Term::Cost(None) => self.pool_cost.unwrap_or(Range::new(0.0, 0.0)),
             Term::Fleet(fleet) => {
@@ -173,7 +184,7 @@ fn span_of(values: impl Iterator<Item = f64>) -> Range {
 
 fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>], visible: &[Vec<Slot>]) -> LeafRanges {
     let (application, catalog) = (&snapshot.application, &snapshot.catalog);
-    let mut ranges = LeafRanges::default();
+    let mut ranges = LeafRanges { covered: crate::covered::most(snapshot), ..LeafRanges::default() };
     let (mut pool_low, mut pool_high, mut pool_most, mut pool_least) = (0.0f64, 0.0, 0.0, 0.0f64);
     for (i, component) in application.components.iter().enumerate() {
         let id = ComponentId(i as u32);
@@ -346,7 +357,7 @@ impl Reducer<'_> {
         let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
         let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
-        let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
+        let limits_cores = application.quotas.iter().any(|q| q.cores.is_some()) || covers_cores(application);
         let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
         let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
         let trends: Vec<(Slot, Trend)> = visible
@@ -373,6 +384,7 @@ impl Reducer<'_> {
             key.clear();
             vector.clear();
             quota_mask(&application.quotas, o, &mut key);
+            key.extend(mask(application, o));
             key.extend(stands_for(o).map(u64::from));
             match price {
                 Trend::Falling => vector.push(o.price.units()),
@@ -402,6 +414,7 @@ impl Reducer<'_> {
         }
         choices.offers = fronts.finish();
         choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
+        choices.covered = choices.offers.iter().map(|o| crate::covered::nodes(application, &catalog[*o])).collect();
         choices.exactly = choices.offers.iter().map(|o| stands_for(&catalog[*o])).collect();
         for slot in visible {
             let value = |o: &OfferIndex| self.bound.slots.value(*slot, &catalog[*o], &self.bound.interner);
@@ -428,16 +441,17 @@ fn reduce_pool(
             admits.entry(*offer).or_insert_with(|| vec![false; application.components.len()])[*i] = true;
         }
     }
-    let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
+    let limits_cores = application.quotas.iter().any(|q| q.cores.is_some()) || covers_cores(application);
     let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
     let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
     let mut fronts = Fronts::new(catalog);
     let (mut key, mut vector) = (Vec::new(), Vec::new());
-    for (offer, mask) in &admits {
+    for (offer, hosts) in &admits {
         let o = &catalog[*offer];
         key.clear();
         vector.clear();
         quota_mask(&application.quotas, o, &mut key);
+        key.extend(mask(application, o));
         if price_falls {
             vector.push(o.price.units())
         } else {
@@ -450,7 +464,7 @@ fn reduce_pool(
         resource(o.memory.mib(), limits_memory);
         resource(f64::from(o.gpus), limits_gpus);
         vector.push(-o.disk.map_or(f64::INFINITY, |d| d.mib()));
-        vector.extend(shared.iter().map(|i| if mask[*i] { 0.0 } else { 1.0 }));
+        vector.extend(shared.iter().map(|i| if hosts[*i] { 0.0 } else { 1.0 }));
         for i in &shared {
             key.extend(told_apart(&application.components[*i], o).map(|told| hash_text(&told)));
         }
