@@ -392,7 +392,15 @@ impl Search<'_> {
         // The objective that is maximised was bound as a number that rises with the value; a bound that lies on the
         // wrong side of a verified value by rounding is that value.
         let bound = if !bound.is_finite() || self.is_better(utility, bound) || tolerance::equal(utility, bound) {
-            if bound.is_finite() || together.status == RunStatus::Optimal { utility } else { bound }
+            if bound.is_finite() || together.status == RunStatus::Optimal {
+                utility
+            } else {
+                // Nothing is proven: every value is still possible, whatever the outer function made of that.
+                match self.snapshot.application.objective.direction {
+                    Direction::Maximize => f64::INFINITY,
+                    Direction::Minimize => f64::NEG_INFINITY,
+                }
+            }
         } else {
             bound
         };

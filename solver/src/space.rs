@@ -357,7 +357,13 @@ impl Reducer<'_> {
         let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
         let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
-        let limits_cores = application.quotas.iter().any(|q| q.cores.is_some()) || covers_cores(application);
+        let quotas_count_cores = application.quotas.iter().any(|q| q.cores.is_some());
+        // More cores use a commitment up sooner, so that more is paid; not better only where paying less never is worse.
+        let cores = match (quotas_count_cores, covers_cores(application)) {
+            (_, true) => self.wanted(Mover::Paid).and(Trend::Falling),
+            (true, false) => Trend::Falling,
+            (false, false) => Trend::Constant,
+        };
         let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
         let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
         let trends: Vec<(Slot, Trend)> = visible
@@ -366,15 +372,15 @@ impl Reducer<'_> {
             .map(|s| {
                 let attribute = self.bound.slots.attribute(*s);
                 let wanted = self.wanted(Mover::Attribute(id, *s));
-                let limited = (limits_cores && *attribute == Attribute::Cores)
-                    || (limits_memory && *attribute == Attribute::Memory)
+                let wanted = if *attribute == Attribute::Cores { wanted.and(cores) } else { wanted };
+                let limited = (limits_memory && *attribute == Attribute::Memory)
                     || (limits_gpus && *attribute == Attribute::Gpus);
                 (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
             })
             .collect();
         // A quota counts cores, memory and GPUs even where no formula looks at them.
         let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
-        let counts_cores = limits_cores && !is_seen(Attribute::Cores);
+        let counts_cores = if is_seen(Attribute::Cores) { Trend::Constant } else { cores };
         let counts_memory = limits_memory && !is_seen(Attribute::Memory);
         let counts_gpus = limits_gpus && !is_seen(Attribute::Gpus);
         let mut fronts = Fronts::new(catalog);
@@ -399,7 +405,11 @@ impl Reducer<'_> {
                     _ => key.push(value.to_bits()),
                 }
             }
-            vector.extend(counts_cores.then(|| o.cores.count()));
+            match counts_cores {
+                Trend::Constant => {}
+                Trend::Falling => vector.push(o.cores.count()),
+                _ => key.push(o.cores.0),
+            }
             vector.extend(counts_memory.then(|| o.memory.mib()));
             vector.extend(counts_gpus.then(|| f64::from(o.gpus)));
             if component.fleet == Fleet::Uniform {
