@@ -21,7 +21,9 @@ build: setup
 demo: build
 	@scripts/demo $(TARGET)/release/cardinal
 
+# The licence test reads the manifests of all dependencies, also of those that other systems alone need.
 test: setup
+	$(CARGO) fetch --locked --quiet
 	$(CARGO) test --release --locked --workspace
 
 lint: setup
