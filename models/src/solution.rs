@@ -39,6 +39,6 @@ pub struct Solution {
     pub bound: f64,
     /// `|bound - utility| / max(|utility|, 1e-9)`, 0 when proven optimal.
     pub gap: f64,
-    /// The price of all nodes per hour.
+    /// What is paid for all nodes per hour, after commitments.
     pub cost: Price,
 }
