@@ -132,11 +132,11 @@ fn covered(out: &mut String, answer: &Answer) {
     let Some(list) = answer.list_cost_per_hour else { return };
     let saved: f64 = answer.commitments.values().map(|c| c.saved_per_hour).sum();
     let each = answer.commitments.iter().map(|(name, c)| {
-        let of = match c.unit {
-            "cost" => money(answer, c.of),
-            unit => format!("{} {unit}", number(c.of)),
+        let used = match c.unit {
+            "cost" => format!("{} of {}", price(c.used), money(answer, c.of)),
+            unit => format!("{} of {} {unit}", number(c.used), number(c.of)),
         };
-        format!("{} {} of {of}", clean(name), number(c.used))
+        format!("{} {used}", clean(name))
     });
     let each = each.collect::<Vec<_>>().join(", ");
     let text = format!("{} of a list price of {}", money(answer, saved), money(answer, list));
