@@ -51,9 +51,14 @@ pub fn cover(commitments: &[Commitment], nodes: &[(&Offer, u64)]) -> Vec<Covered
         covered[*k].used += amount * capacity.taken_by(offer) as f64 / capacity.scale();
         saved[*k] += amount * offer.price.nanos() as f64;
     }
+    // Rounded as running totals, so that the shares of a node that is covered whole add up to its price.
+    let (mut sum, mut before) = (0.0, 0);
     for (covered, saved) in covered.iter_mut().zip(saved) {
+        sum += saved;
         // A little less than a whole amount is that amount.
-        covered.saved = Price::from_nanos((saved * (1.0 + 1e-12) + 1e-3).floor() as i64);
+        let after = (sum * (1.0 + 1e-12) + 1e-3).floor() as i64;
+        covered.saved = Price::from_nanos(after - before);
+        before = after;
     }
     covered
 }
