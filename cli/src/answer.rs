@@ -21,8 +21,14 @@ pub struct Answer {
     pub bound: Option<f64>,
     /// How far the two are apart, relative to the utility.
     pub gap: Option<f64>,
-    /// The price of all nodes.
+    /// What is paid for all nodes, after commitments.
     pub cost_per_hour: Option<f64>,
+    /// The price of all nodes before commitments, where the model has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_cost_per_hour: Option<f64>,
+    /// What each commitment covers.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub commitments: IndexMap<String, CommitmentAnswer>,
     /// What each component gets.
     pub components: IndexMap<String, ComponentAnswer>,
     /// The nodes.
@@ -53,6 +59,21 @@ pub struct Answer {
     pub catalog: CatalogAnswer,
     /// How it was proven.
     pub proof: ProofAnswer,
+}
+
+/// What a commitment covers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CommitmentAnswer {
+    /// `nodes`, `cores` or `cost`, in which `used` and `of` are counted; a cost is per hour.
+    pub unit: &'static str,
+    /// How much of it is used.
+    pub used: f64,
+    /// How much there is.
+    pub of: f64,
+    /// The list price per hour that it takes off the bill.
+    pub saved_per_hour: f64,
+    /// Its last day.
+    pub until: Option<String>,
 }
 
 /// What a component gets.

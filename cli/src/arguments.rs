@@ -242,14 +242,14 @@ pub struct WhatIf {
     /// Use only these offers; repeated, any of them
     #[arg(long, value_name = "OFFERS")]
     pub only: Vec<String>,
-    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), of how a component
-    /// is divided (`spot of web`), or the penalty of a soft constraint (`NAME.penalty`)
+    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), what a
+    /// commitment covers, how a component is divided (`spot of web`), or the penalty of a soft constraint (`NAME.penalty`)
     #[arg(long, value_name = "NAME=CHANGE")]
     pub limit: Vec<String>,
     /// Change how many instances a component may have: `web=2..10`
     #[arg(long, value_name = "COMPONENT=RANGE")]
     pub cardinality: Vec<String>,
-    /// Leave out a constraint, an SLO, a structural rule or a quota, or `spot of web` and the like
+    /// Leave out a constraint, an SLO, a structural rule, a quota or a commitment, or `spot of web` and the like
     #[arg(long, value_name = "NAME")]
     pub drop: Vec<String>,
     /// Compare the scenarios of a file, each with the model as it is

@@ -35,6 +35,55 @@ fn the_answer_keeps_its_contract() {
 }
 
 #[test]
+fn commitments_take_nodes_off_the_bill() {
+    let commitments = "commitments:\n  base: {machine_type: medium, nodes: 1, until: 2020-01-01}\n  plan: {provider: aws, \
+                       cost: 0.10 USD/h}\n";
+    let model = Scratch::new("committed.yaml", format!("{SHOP}{commitments}"));
+    let solved = run(&format!("solve {} --catalog offers.csv --output json", model.path())).expect(0);
+    let answer = solved.says("the commitment `base` ended on 2020-01-01").json();
+    // Two medium nodes: one is reserved, and of the other the plan pays a part.
+    assert_eq!((&answer["cost_per_hour"], &answer["list_cost_per_hour"]), (&json!(0.09), &json!(0.38)));
+    assert_eq!(answer["utility"], 0.09);
+    let base = json!({"unit": "nodes", "used": 1.0, "of": 1.0, "saved_per_hour": 0.19, "until": "2020-01-01"});
+    assert_eq!(answer["commitments"]["base"], base);
+    assert_eq!(answer["commitments"]["plan"]["saved_per_hour"], 0.1);
+    let asked = format!("what-if {} --catalog offers.csv --output json", model.path());
+    for (change, cost) in [("--drop base", 0.28), ("--limit plan.cost=0.05", 0.14), ("--limit base=2x", 0.0)] {
+        let asked = run(&format!("{asked} {change}")).expect(0).json();
+        assert_eq!(asked["scenarios"][1]["cost_per_hour"], cost, "{change}");
+    }
+    let table = run(&format!("solve {} --catalog offers.csv", model.path())).expect(0).out;
+    assert!(table.contains("covered  0.29 USD/h of a list price of 0.38 USD/h"), "{table}");
+    let rising = Scratch::new("rising.yaml", format!("{SHOP}{commitments}utility: {{maximize: total_cost}}\n"));
+    run(&format!("solve {} --catalog offers.csv", rising.path()))
+        .expect(2)
+        .says("may get better as `total_cost` rises");
+}
+
+#[test]
+fn instances_are_divided_between_spot_and_others() {
+    let offers = "# currency: USD\nprovider,region,zones,machine_type,cores,memory_gib,purchase,price\n\
+                  aws,eu,a;b,small,2,4,on-demand,0.10\naws,eu,a;b,small,2,4,spot,0.03\naws,eu,a;b,other,2,4,spot,0.04\n";
+    let model = "application: fleet\ncomponents:\n  web:\n    cardinality: 5\n    fleet: mixed\n    placement:\n      spread: \
+                 {by: zone, skew: 1}\n      spot: {at_most: 50 %}\n      diversify: {by: machine_type, at_least: 2}\n";
+    let (offers, model) = (Scratch::new("divided.csv", offers), Scratch::new("divided.yaml", model));
+    let answer = run(&format!("solve {} --catalog {} --output json", model.path(), offers.path())).expect(0).json();
+    // Half of five are two: one of each machine type.
+    assert_eq!(answer["cost_per_hour"], 0.37);
+    let asked = format!("what-if {} --catalog {} --output json", model.path(), offers.path());
+    for change in [["--drop", "spot of web"], ["--limit", "spot of web=80 %"], ["--drop", "diversify of web"]] {
+        let output = program().args(asked.split(' ')).args(change).output().expect("it runs");
+        let changed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let expected = match change[1] {
+            "spot of web" => 0.16,
+            "spot of web=80 %" => 0.23,
+            _ => 0.36,
+        };
+        assert_eq!(changed["scenarios"][1]["cost_per_hour"], expected, "{change:?}");
+    }
+}
+
+#[test]
 fn yaml_is_the_same_structure() {
     let shape = |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>());
     let json = run("solve shop.yaml --catalog offers.csv --output json").expect(0).json();

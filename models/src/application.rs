@@ -5,6 +5,7 @@ mod objective;
 
 use std::sync::Arc;
 
+use crate::commitment::Commitment;
 use crate::division::{Division, DivisionRule};
 use crate::document::{Fleet, Hosting, ReconfigureMode, SpreadBy};
 use crate::formula::expr::Expr;
@@ -56,6 +57,8 @@ pub struct Application {
     pub structure: Vec<StructureRule>,
     /// Limits on what may be bought.
     pub quotas: Vec<Quota>,
+    /// Capacity that is paid for already.
+    pub commitments: Vec<Commitment>,
     /// Constraints that may be violated at a price, which the first objective pays.
     pub soft: Vec<Soft>,
     /// What is best, first of all.

@@ -167,6 +167,10 @@ pub struct ModelDocument {
     /// Limits on what may be bought from a provider, a region or a machine family.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub quotas: Entries<QuotaDocument>,
+    /// Capacity that is paid for already, by name: reserved nodes, or committed spend. Nodes that it covers cost nothing
+    /// in `total_cost` until it is used up.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub commitments: Entries<CommitmentDocument>,
     /// What is best. Without it the total cost is minimised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utility: Option<UtilityDocument>,
@@ -687,6 +691,48 @@ pub struct QuotaDocument {
     /// At most so much money per time, such as `3 USD/h` or `2000 USD/month`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Spanned<Scalar>>,
+}
+
+/// Capacity that is paid for already: exactly one of `nodes`, `cores` and `cost`, on the offers that match. What is not
+/// named matches all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommitmentDocument {
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Only offers of these providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<OneOrMany>,
+    /// Only offers in these places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<OneOrMany>,
+    /// Only offers in these regions; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<OneOrMany>,
+    /// Only these machine types; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_type: Option<OneOrMany>,
+    /// Only these families of machine types, such as `m5`; a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<OneOrMany>,
+    /// Only offers bought this way. Default: `on-demand` and `reserved`; no commitment covers spot nodes unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::purchases")]
+    pub purchase: Option<OneOrMany>,
+    /// It covers so many nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Spanned<Scalar>>,
+    /// It covers nodes with so many vCPU in all; the last of them may be covered in part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<Spanned<Scalar>>,
+    /// It covers nodes with this list price in all, such as `2 USD/h` or `1000 USD/month`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Spanned<Scalar>>,
+    /// The last day, `YYYY-MM-DD`. It is shown and warned of once it is past; the commitment counts all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["2027-06-30"]))]
+    pub until: Option<Spanned<String>>,
 }
 
 /// When and how the running deployment may be changed.

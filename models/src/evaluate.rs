@@ -360,6 +360,10 @@ impl<'s> Evaluator<'s> {
             })?;
             total += i128::from(price.nanos()) * i128::from(nodes.count);
         }
+        if !self.snapshot.application.commitments.is_empty() {
+            let covered = self.snapshot.bill(view.placement).covered;
+            total -= covered.iter().map(|c| i128::from(c.saved.nanos())).sum::<i128>();
+        }
         finite(total as f64 / Price::SCALE as f64)
     }
 

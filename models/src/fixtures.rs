@@ -86,6 +86,7 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         constraints: Vec::new(),
         structure: Vec::new(),
         quotas: Vec::new(),
+        commitments: Vec::new(),
         soft: Vec::new(),
         objective: Objective::total_cost(),
         later: Vec::new(),

@@ -13,6 +13,7 @@
 pub mod admissible;
 pub mod application;
 pub mod catalog;
+pub mod commitment;
 pub mod decode;
 pub mod diagnostic;
 pub mod division;

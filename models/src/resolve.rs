@@ -5,6 +5,7 @@
 //! constants see earlier constants, metrics see components and constants, everything else sees all of them.
 
 mod choice;
+mod commitments;
 mod components;
 mod constants;
 mod currency;
@@ -133,6 +134,7 @@ impl Resolver<'_> {
         let components = self.components();
         let structure = self.structure(&components);
         let quotas = self.quotas();
+        let commitments = self.commitments();
         let (constraints, mut soft) = self.constraints();
         let (objective, later) = self.objectives(&mut soft);
         let (every_s, mode) = self.reconfigure();
@@ -149,6 +151,7 @@ impl Resolver<'_> {
             constraints,
             structure,
             quotas,
+            commitments,
             soft,
             objective,
             later,

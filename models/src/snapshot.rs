@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::application::{Application, Choice};
 use crate::catalog::Catalog;
+use crate::commitment::{Bill, bill};
 use crate::offer::Offer;
-use crate::placement::CurrentDeployment;
+use crate::placement::{CurrentDeployment, Placement};
+use crate::quantity::Price;
 
 /// Everything that a decision depends on. Two equal snapshots give the same solution.
 #[derive(Clone, Debug)]
@@ -28,6 +30,16 @@ impl Snapshot {
         let metrics = vec![None; application.metrics.len()];
         let catalog = with_configurations(&application, catalog);
         Snapshot { application, catalog, metrics, current: None }
+    }
+
+    /// What a placement costs per hour, and what commitments cover of it.
+    pub fn bill(&self, placement: &Placement) -> Bill {
+        bill(&self.application, &self.catalog, placement)
+    }
+
+    /// What is really paid for a placement per hour.
+    pub fn paid(&self, placement: &Placement) -> Price {
+        self.bill(placement).paid()
     }
 }
 

@@ -58,6 +58,6 @@ pub struct Solution {
     pub gap: f64,
     /// Every objective in its order, at least one.
     pub objectives: Vec<Reached>,
-    /// The price of all nodes per hour.
+    /// What is paid for all nodes per hour, after commitments.
     pub cost: Price,
 }

@@ -132,6 +132,7 @@ fn collect_parts(application: &Application, term: &Term, parts: &mut Vec<Part>) 
         Term::Attribute(c, slot) if application[*c].is_free() => parts.push(Part::Attribute(*c, *slot)),
         Term::Attribute(c, _) | Term::Cardinality(c) => parts.push(part_of(application, *c)),
         Term::Cost(c) | Term::Nodes(c) => parts.push(c.map_or(Part::Pool, Part::Dedicated)),
+        Term::Paid(all) => parts.extend(all.iter().map(|c| c.map_or(Part::Pool, Part::Dedicated))),
         Term::Fleet(fleet) => {
             parts.push(part_of(application, fleet.component));
             collect_parts(application, &fleet.body, parts);

@@ -73,7 +73,12 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     let constraints: Vec<Vec<usize>> = bound.constraints.iter().map(|c| of_term(&c.term)).collect();
     let rules: Vec<Vec<usize>> = application.structure.iter().map(|r| of_rule(&r.rule)).collect();
     let quotas: Vec<Vec<usize>> = (0..application.quotas.len()).map(of_quota).collect();
-    for members in objective.iter().map(|(m, _)| m).chain(&constraints).chain(&rules).chain(&quotas) {
+    // What one part leaves of a commitment, another takes.
+    let covered: Vec<usize> = crate::covered::touched(snapshot)
+        .into_iter()
+        .map(|part| number(&part.map_or(Part::Pool, Part::Dedicated)))
+        .collect();
+    for members in objective.iter().map(|(m, _)| m).chain(&constraints).chain(&rules).chain(&quotas).chain([&covered]) {
         joined.join(members);
     }
 
@@ -103,6 +108,9 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     }
     for (i, members) in quotas.iter().enumerate().filter(|(_, m)| !m.is_empty()) {
         clusters[place(members)].quotas.push(i);
+    }
+    if !covered.is_empty() {
+        clusters[place(&covered)].is_covered = true;
     }
     clusters
 }

@@ -41,6 +41,9 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     if cluster.parts.len() < 2 || !cluster.parts.iter().all(is_uniform) || !mixes(ground, cluster) {
         return Ok(None);
     }
+    if pays_together(ground, cluster) {
+        return Ok(None);
+    }
     let Ground { snapshot, bound, space, .. } = ground;
     let formulation =
         Formulation::frame(snapshot, bound, space, None, cluster).map_err(|e| ProgramError::Formulate(None, e))?;
@@ -68,7 +71,8 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
         columns: problem.sizes().iter().sum(),
         nodes: outcome.nodes,
         undefined: effort.undefined + problem.undefined,
-        ties_open: outcome.ties_open,
+        // Equals are put in order by list prices.
+        ties_open: outcome.ties_open || cluster.is_covered,
         ..effort
     };
     let placement = outcome.choices.as_ref().map(|choices| placement(&formulation, choices));
@@ -96,6 +100,20 @@ fn mixes(ground: Ground<'_>, cluster: &Cluster) -> bool {
     let several = |term: &Term| parts_of(application, term).len() > 1 && !(is_large && is_sum(application, term));
     let constraints = cluster.constraints.iter().map(|i| &ground.bound.constraints[*i].term);
     cluster.objective.iter().chain(constraints).any(several)
+}
+
+/// True when a formula looks at what is paid for several components after commitments, which is no sum of tables.
+pub(crate) fn pays_together(ground: Ground<'_>, cluster: &Cluster) -> bool {
+    let constraints = cluster.constraints.iter().map(|i| &ground.bound.constraints[*i].term);
+    let is_table = |parts: &[Option<ComponentId>]| match parts {
+        [Some(c)] => ground.snapshot.application[*c].fleet == Fleet::Uniform,
+        _ => false,
+    };
+    let mut found = false;
+    for term in cluster.objective.iter().chain(constraints) {
+        term.leaves(&mut |leaf| found |= matches!(leaf, Term::Paid(parts) if !is_table(parts)));
+    }
+    found
 }
 
 /// What the integer program takes as a column that is at least each of these, when a term is maximised: the losses of soft

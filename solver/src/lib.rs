@@ -11,6 +11,7 @@
 
 pub mod bound;
 pub mod cluster;
+mod covered;
 pub mod decimal;
 mod division;
 pub mod engine;

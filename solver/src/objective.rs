@@ -55,7 +55,9 @@ impl Objective {
             Outer::Scale(c) => x * c,
             // A bound on the wrong side of 0 is none.
             Outer::Reciprocal(c, side) => c / ((x * side).max(0.0) * side),
-            Outer::Power(c) => x.powf(*c),
+            // An odd power is of any number; a bound below 0 on what is never below 0 is 0.
+            Outer::Power(c) if *c > 0.0 && c % 2.0 == 1.0 => x.powf(*c),
+            Outer::Power(c) => x.max(0.0).powf(*c),
             Outer::Exponential(c) => c.powf(x),
             Outer::Call(f) => f.apply(&[x]).unwrap_or(f64::NAN),
         })

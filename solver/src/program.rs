@@ -108,7 +108,7 @@ pub enum ProgramError {
 /// Solves a sub-problem.
 pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
     if let ([Part::Dedicated(c)], true, true) =
-        (&cluster.parts[..], cluster.structure.is_empty(), cluster.quotas.is_empty())
+        (&cluster.parts[..], cluster.structure.is_empty(), cluster.quotas.is_empty() && !cluster.is_covered)
         && ground.snapshot.application[*c].fleet == cardinal_models::document::Fleet::Uniform
     {
         return best_row(ground, cluster, *c).map_err(|e| ProgramError::Formulate(None, e));
@@ -126,9 +126,18 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
         return Ok(answer);
     }
     match solve_listed(ground, cluster, method) {
+        // What is left to pay after commitments is a choice of this program alone.
+        Err(ProgramError::Formulate(index, error))
+            if error.is_about_tables() && joint::pays_together(ground, cluster) =>
+        {
+            Err(ProgramError::Formulate(index, error))
+        }
         Err(ProgramError::Formulate(index, error)) if error.is_about_tables() => {
             if spatial::is_for(ground, cluster) {
-                return spatial::solve(ground, cluster, method);
+                let mut answer = spatial::solve(ground, cluster, method)?;
+                // Equals are put in order by list prices.
+                answer.effort.ties_open |= cluster.is_covered;
+                return Ok(answer);
             }
             let answer = joint::solve(ground, cluster, method)?;
             answer.ok_or(ProgramError::Formulate(index, error))
@@ -291,6 +300,7 @@ impl<'f, 'a> Stages<'f, 'a> {
             cost.add(&formulation.cost(block), 1.0);
             nodes.add(&formulation.over_nodes(block, |_| 1.0), 1.0);
         }
+        cost.add(&formulation.covered, -1.0);
         cost.compact();
         nodes.compact();
         let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };

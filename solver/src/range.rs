@@ -105,9 +105,12 @@ fn comparison(op: BinaryOp, a: Range, b: Range) -> Range {
 pub fn range(term: &Term, leaves: &impl Leaves) -> Range {
     match term {
         Term::Constant(x) => Range::new(*x, *x),
-        Term::Attribute(..) | Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) | Term::Fleet(_) => {
-            leaves.range(term)
-        }
+        Term::Attribute(..)
+        | Term::Cardinality(_)
+        | Term::Cost(_)
+        | Term::Paid(_)
+        | Term::Nodes(_)
+        | Term::Fleet(_) => leaves.range(term),
         Term::Negate(x) => {
             let x = range(x, leaves);
             Range { low: -x.high, high: -x.low, ..x }
@@ -265,6 +268,8 @@ pub enum Mover {
     Price(ComponentId, Option<Slot>),
     /// The price of shared nodes.
     PoolPrice,
+    /// What is paid after commitments, which a cover that is not the best would raise.
+    Paid,
 }
 
 impl Mover {
@@ -316,8 +321,12 @@ fn movement(term: &Term, mover: Mover, leaves: &impl Leaves) -> Movement {
         Term::Attribute(c, slot) if mover.moves_attribute(*c, *slot) => {
             Movement::new(Trend::Rising, leaves.range(term).defined)
         }
+        // Of offers that the same commitments cover, a cheaper one never makes the bill larger.
+        Term::Paid(parts) if mover == Mover::Paid || parts.iter().any(|part| mover.moves_cost(*part)) => {
+            Movement::new(Trend::Rising, leaves.range(term).defined)
+        }
         Term::Cost(c) if mover.moves_cost(*c) => Movement::new(Trend::Rising, leaves.range(term).defined),
-        Term::Attribute(..) | Term::Cost(_) => Movement::NONE,
+        Term::Attribute(..) | Term::Cost(_) | Term::Paid(_) => Movement::NONE,
         Term::Fleet(fleet) => {
             let sees = fleet.filter.as_ref().is_some_and(|f| of(f).trend != Trend::Constant);
             let trend = if sees { Trend::Unknown } else { of(&fleet.body).trend };

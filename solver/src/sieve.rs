@@ -74,7 +74,7 @@ impl QuotaMembers {
         self.class.get(offer.0 as usize).map_or(&[], |class| &self.sets[*class as usize])
     }
 
-    /// A number that two offers share when the same quotas count them.
+    /// A number that two offers share when the same quotas count them and no commitment tells them apart.
     pub fn class(&self, offer: OfferIndex) -> u64 {
         self.class.get(offer.0 as usize).map_or(0, |class| u64::from(*class))
     }
@@ -222,9 +222,9 @@ impl<'a> Sieve<'a> {
         self.groups.entry(attribute.clone()).or_insert_with(make).clone()
     }
 
-    /// Which quotas count which offers.
+    /// Which quotas count which offers; apart from each other those that commitments can tell apart.
     pub fn quota_members(&mut self) -> QuotaMembers {
-        if self.application.quotas.is_empty() {
+        if self.application.quotas.is_empty() && self.application.commitments.is_empty() {
             return QuotaMembers::default();
         }
         let mut counted: Vec<Vec<usize>> = vec![Vec::new(); self.catalog.len()];
@@ -236,14 +236,15 @@ impl<'a> Sieve<'a> {
             set.list().into_iter().for_each(|offer| counted[offer.0 as usize].push(i));
         }
         let mut members = QuotaMembers::default();
-        let mut known: FxHashMap<Vec<usize>, u32> = FxHashMap::default();
-        for set in counted {
-            let class = match known.get(&set) {
+        let mut known: FxHashMap<(Vec<usize>, Vec<u64>), u32> = FxHashMap::default();
+        for (set, offer) in counted.into_iter().zip(self.catalog.offers()) {
+            let told = (set.clone(), crate::covered::mask(self.application, offer));
+            let class = match known.get(&told) {
                 Some(class) => *class,
                 None => {
                     members.sets.push(set.clone());
                     let class = members.sets.len() as u32 - 1;
-                    known.insert(set, class);
+                    known.insert(told, class);
                     class
                 }
             };

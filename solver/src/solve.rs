@@ -17,6 +17,7 @@ use cardinal_models::verify::{Violation, verify, verify_utility};
 
 use crate::bound::{BoundModel, bind};
 use crate::cluster::split;
+use crate::covered;
 use crate::engine::canary::CanaryError;
 use crate::engine::{Engine, EngineError, Limits, Presolve, RunStatus};
 use crate::formulation::{FormulateError, MOST_COMBINATIONS};
@@ -214,6 +215,7 @@ pub(crate) fn solve_first(
     let objective = take_apart(&snapshot.application, &bound.objective, &space.ranges);
     let conditions = objective.conditions.iter().cloned();
     bound.constraints.extend(conditions.map(|term| crate::bound::BoundConstraint { index: usize::MAX, term }));
+    covered::check(snapshot, &bound, &objective, &space.ranges)?;
     let search = Search {
         snapshot,
         settings,
@@ -470,7 +472,15 @@ impl Search<'_> {
         // The objective that is maximised was bound as a number that rises with the value; a bound that lies on the
         // wrong side of a verified value by rounding is that value.
         let bound = if !bound.is_finite() || self.is_better(utility, bound) || tolerance::equal(utility, bound) {
-            if bound.is_finite() || together.status == RunStatus::Optimal { utility } else { bound }
+            if bound.is_finite() || together.status == RunStatus::Optimal {
+                utility
+            } else {
+                // Nothing is proven: every value is still possible, whatever the outer function made of that.
+                match self.snapshot.application.objective.direction {
+                    Direction::Maximize => f64::INFINITY,
+                    Direction::Minimize => f64::NEG_INFINITY,
+                }
+            }
         } else {
             bound
         };
@@ -481,7 +491,7 @@ impl Search<'_> {
         if let Some(violation) = verify_utility(self.snapshot, &placement, utility) {
             return Err(SolveError::Rejected(vec![violation]));
         }
-        let cost = placement.cost(&self.snapshot.catalog);
+        let cost = self.snapshot.paid(&placement);
         let objectives = vec![Reached { value: utility, best: utility, bound, gap, limit: utility }];
         Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, objectives, cost }), report })
     }

@@ -29,6 +29,9 @@ pub struct Choices {
     pub columns: FxHashMap<Slot, Vec<f64>>,
     /// Uniform fleets: the largest number of instances that the spread rules allow on one offer.
     pub most: Vec<u32>,
+    /// The number of nodes of each offer that commitments cover where they cover no other component; empty without
+    /// commitments.
+    pub covered: Vec<f64>,
     /// The number of instances that each offer stands for, if it is a configuration that tells.
     pub exactly: Vec<Option<u32>>,
 }
@@ -65,6 +68,8 @@ pub struct LeafRanges {
     cardinality: Vec<Range>,
     pool_cost: Option<Range>,
     pool_nodes: Option<Range>,
+    /// What commitments cover at most, in currency units per hour.
+    covered: f64,
 }
 
 impl LeafRanges {
@@ -95,6 +100,11 @@ impl Leaves for LeafRanges {
             Term::Cost(Some(c)) => {
                 let (price, n) = (self.price[c.index()], self.cardinality[c.index()]);
                 Range::new(price.low * n.low, price.high * n.high)
+            }
+            Term::Paid(parts) => {
+                let costs = parts.iter().map(|part| self.range(&Term::Cost(*part)));
+                let sum = costs.fold(Range::new(0.0, 0.0), |a, b| Range::new(a.low + b.low, a.high + b.high));
+                Range::new((sum.low - self.covered).max(0.0), sum.high)
             }
             Term::Cost(None) => self.pool_cost.unwrap_or(Range::new(0.0, 0.0)),
             Term::Fleet(fleet) => {
@@ -231,7 +241,7 @@ fn leaf_ranges(
     (prices, columns): (&Column, &Columns),
 ) -> LeafRanges {
     let application = &snapshot.application;
-    let mut ranges = LeafRanges::default();
+    let mut ranges = LeafRanges { covered: crate::covered::most(snapshot), ..LeafRanges::default() };
     let (mut pool_low, mut pool_high, mut pool_most, mut pool_least) = (0.0f64, 0.0, 0.0, 0.0f64);
     for (i, component) in application.components.iter().enumerate() {
         let id = ComponentId(i as u32);
@@ -522,6 +532,8 @@ impl Reducer<'_> {
         }
         choices.offers = fronts.finish();
         choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
+        choices.covered =
+            choices.offers.iter().map(|o| crate::covered::nodes(&self.snapshot.application, &catalog[*o])).collect();
         choices.exactly = choices.offers.iter().map(|o| stands_for(&catalog[*o])).collect();
         for slot in visible {
             let column = &self.columns[slot];
@@ -563,7 +575,7 @@ fn reduce_pool(
     let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
     let mut fronts = Fronts::new(catalog);
     let (mut key, mut vector) = (Vec::new(), Vec::new());
-    for (offer, mask) in &admits {
+    for (offer, hosts) in &admits {
         let o = &catalog[*offer];
         key.clear();
         vector.clear();
@@ -580,7 +592,7 @@ fn reduce_pool(
         resource(o.memory.mib(), limits_memory);
         resource(f64::from(o.gpus), limits_gpus);
         vector.push(-o.disk.map_or(f64::INFINITY, |d| d.mib()));
-        vector.extend(shared.iter().map(|i| if mask[*i] { 0.0 } else { 1.0 }));
+        vector.extend(shared.iter().map(|i| if hosts[*i] { 0.0 } else { 1.0 }));
         for i in &shared {
             key.extend(told_apart(&application.components[*i], o).map(|told| hash_text(&told)));
         }

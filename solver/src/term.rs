@@ -28,6 +28,9 @@ pub enum Term {
     Cardinality(ComponentId),
     /// The price of all nodes that only this component uses, or of the shared pool for `None`.
     Cost(Option<ComponentId>),
+    /// What is paid for all nodes of these parts (a component, or the shared pool for `None`) after commitments, which
+    /// cover nodes of no other part.
+    Paid(Vec<Option<ComponentId>>),
     /// The number of nodes that only this component uses, or of the shared pool for `None`.
     Nodes(Option<ComponentId>),
     /// An aggregate over the nodes of a component.
@@ -165,7 +168,7 @@ impl<'a> Binder<'a> {
                 let wanted = if expr.ty == Type::Text { Wanted::Text } else { Wanted::Number };
                 self.attribute(*c, attribute, wanted)
             }
-            ExprKind::TotalCost => self.over_all_nodes(Term::Cost),
+            ExprKind::TotalCost => self.total_cost(),
             ExprKind::NodeCount => self.over_all_nodes(Term::Nodes),
             ExprKind::Negate(x) => fold(Term::Negate(Box::new(self.bind(x)?))),
             ExprKind::Not(x) => fold(Term::Not(Box::new(self.bind(x)?))),
@@ -260,6 +263,23 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// The price of all nodes, of those that commitments may cover what is left to pay.
+    fn total_cost(&self) -> Term {
+        let touched = crate::covered::touched(self.snapshot);
+        let others = self.over_all_nodes(|part| match touched.contains(&part) {
+            true => Term::Constant(0.0),
+            false => Term::Cost(part),
+        });
+        if touched.is_empty() {
+            return others;
+        }
+        let paid = Term::Paid(touched);
+        match others {
+            Term::Constant(_) => paid,
+            others => binary(BinaryOp::Add, paid, others),
+        }
+    }
+
     /// The sum over every dedicated component with nodes and the shared pool.
     fn over_all_nodes(&self, part: impl Fn(Option<ComponentId>) -> Term) -> Term {
         let application = &self.snapshot.application;
@@ -270,6 +290,7 @@ impl<'a> Binder<'a> {
         if !shared.is_empty() {
             parts.push(part(None));
         }
+        parts.retain(|part| *part != Term::Constant(0.0));
         parts.into_iter().reduce(|a, b| binary(BinaryOp::Add, a, b)).unwrap_or(Term::Constant(0.0))
     }
 }
@@ -334,6 +355,10 @@ pub trait Point {
     fn cost(&self, _component: Option<ComponentId>) -> f64 {
         f64::NAN
     }
+    /// What is paid for the nodes of some parts after commitments.
+    fn paid(&self, _parts: &[Option<ComponentId>]) -> f64 {
+        f64::NAN
+    }
     /// The number of nodes of a component or of the shared pool.
     fn nodes(&self, _component: Option<ComponentId>) -> f64 {
         f64::NAN
@@ -389,6 +414,7 @@ impl Term {
             Term::Attribute(c, slot) => point.attribute(*c, *slot),
             Term::Cardinality(c) => point.cardinality(*c),
             Term::Cost(c) => point.cost(*c),
+            Term::Paid(parts) => point.paid(parts),
             Term::Nodes(c) => point.nodes(*c),
             Term::Fleet(fleet) => point.fleet(fleet),
             Term::Negate(x) => -x.evaluate(point),
@@ -447,7 +473,12 @@ impl Term {
     pub fn leaves<'t>(&'t self, visit: &mut impl FnMut(&'t Term)) {
         match self {
             Term::Constant(_) => {}
-            Term::Attribute(..) | Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) | Term::Fleet(_) => visit(self),
+            Term::Attribute(..)
+            | Term::Cardinality(_)
+            | Term::Cost(_)
+            | Term::Paid(_)
+            | Term::Nodes(_)
+            | Term::Fleet(_) => visit(self),
             _ => self.children().into_iter().for_each(|c| c.leaves(visit)),
         }
     }

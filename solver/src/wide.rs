@@ -79,7 +79,12 @@ impl Wide {
     fn write(&self, term: &mut Term, sum: &Term) {
         match term {
             Term::Attribute(c, slot) if *c == self.component && *slot == self.slot => *term = sum.clone(),
-            Term::Constant(_) | Term::Attribute(..) | Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) => {}
+            Term::Constant(_)
+            | Term::Attribute(..)
+            | Term::Cardinality(_)
+            | Term::Cost(_)
+            | Term::Paid(_)
+            | Term::Nodes(_) => {}
             Term::Fleet(fleet) => {
                 self.write(&mut fleet.body, sum);
                 fleet.filter.iter_mut().for_each(|f| self.write(f, sum));

@@ -97,7 +97,7 @@ pub fn is_sound(snapshot: &Snapshot, solution: &Solution) -> Result<(), String> 
     if utility.as_ref() != Ok(&solution.utility) {
         return Err(format!("the utility is {utility:?} and not {}", solution.utility));
     }
-    if solution.cost != solution.placement.cost(&snapshot.catalog) {
+    if solution.cost != snapshot.paid(&solution.placement) {
         return Err(format!("the cost is not {}", solution.cost));
     }
     match worth(&snapshot.application, &Evaluator::new(snapshot), &solution.placement) {

@@ -161,6 +161,7 @@ impl Maker<'_> {
             self.line(format!("budget: {budget}"));
         }
         self.quotas();
+        self.commitments();
         let current = self.draw.chance(40).then(|| self.current(&offers));
         let mut values = vec![("load".to_owned(), self.draw.pick(&[0.8, 1.5, 3.0]))];
         if self.draw.chance(5) {
@@ -408,6 +409,30 @@ impl Maker<'_> {
                 _ => format!("cost: {} USD/h", self.draw.pick(&["0.3", "0.8", "1.5"])),
             };
             self.line(format!("  q{i}: {{{filter}{limit}}}"));
+        }
+    }
+
+    fn commitments(&mut self) {
+        let count = if self.draw.chance(8) { self.draw.number(1, 3) } else { 0 };
+        if count > 0 {
+            self.line("commitments:");
+        }
+        for i in 0..count {
+            let filter = match self.draw.number(0, 7) {
+                0 => "provider: aws, ".to_owned(),
+                1 => format!("location: {}, ", self.draw.pick(&["DE", "r0", "r1"])),
+                2 => "machine_type: [mt1, mt2], ".to_owned(),
+                3 => "purchase: [spot, on-demand], ".to_owned(),
+                4 => "family: fa, ".to_owned(),
+                5 => "region: r1, ".to_owned(),
+                _ => String::new(),
+            };
+            let capacity = match self.draw.number(0, 2) {
+                0 => format!("nodes: {}", self.draw.number(0, 3)),
+                1 => format!("cores: {}", self.draw.pick(&[1, 2, 5, 8])),
+                _ => format!("cost: {} USD/h", self.draw.pick(&["0.07", "0.2", "0.5"])),
+            };
+            self.line(format!("  k{i}: {{{filter}{capacity}}}"));
         }
     }
 

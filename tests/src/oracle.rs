@@ -75,7 +75,7 @@ pub fn kept(snapshot: &Snapshot, placement: &Placement) -> u64 {
 
 /// What decides among equals, of one placement.
 pub fn key(snapshot: &Snapshot, placement: &Placement) -> Key {
-    (placement.cost(&snapshot.catalog).nanos(), placement.nodes(), Reverse(kept(snapshot, placement)))
+    (snapshot.paid(placement).nanos(), placement.nodes(), Reverse(kept(snapshot, placement)))
 }
 
 /// Looks at every placement of a snapshot.

@@ -51,6 +51,25 @@ fn the_answer_is_the_best_of_all_configurations_and_free_values() {
     agree("the answer is the best of all configurations and free values", 3_000, |seed| choices::world(seed, 3));
 }
 
+#[test]
+fn the_answer_is_the_best_of_all_where_commitments_cover_nodes() {
+    agree("the answer is the best of all where commitments cover nodes", 3_000, |seed| {
+        let mut world = world(seed, &Size::SMALL);
+        // The cost is what is best, and every model has commitments, most of them several on the same nodes.
+        let kept = world.model.lines().filter(|line| !line.starts_with("utility:"));
+        world.model = kept.collect::<Vec<_>>().join("\n") + "\n";
+        if !world.model.contains("commitments:") {
+            world.model += [
+                "commitments:\n  k0: {nodes: 2}\n",
+                "commitments:\n  k0: {provider: aws, nodes: 1}\n  k1: {family: fa, nodes: 2}\n  k2: {nodes: 1}\n",
+                "commitments:\n  k0: {cores: 5}\n  k1: {provider: aws, cost: 0.15 USD/h}\n",
+                "commitments:\n  k0: {location: DE, cores: 4}\n  k1: {machine_type: mt1, nodes: 1}\n  k2: {cost: 0.3}\n",
+            ][seed as usize % 4];
+        }
+        world
+    });
+}
+
 fn all_agree(name: &str, cases: u64, size: &Size) {
     agree(name, cases, |seed| world(seed, size));
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cardinal_models::application::{Application, Choice, ComponentId, FreeAttribute};
+use cardinal_models::commitment::Capacity;
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::placement::{CurrentDeployment, Placement, VanishedNodes};
@@ -16,8 +17,8 @@ use indexmap::IndexMap;
 
 use super::objectives::{objectives, soft};
 use super::{
-    Answer, CatalogAnswer, ChangeAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer, ObjectiveAnswer,
-    ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
+    Answer, CatalogAnswer, ChangeAnswer, CommitmentAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer,
+    ObjectiveAnswer, ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
 };
 use crate::clock;
 use crate::explanation::ExplanationAnswer;
@@ -64,6 +65,8 @@ pub fn compose(parts: Composition<'_>) -> Answer {
         bound: solution.and_then(|s| finite(s.bound)),
         gap: solution.and_then(|s| finite(s.gap)),
         cost_per_hour: solution.map(|s| s.cost.units()),
+        list_cost_per_hour: placement.filter(|_| !application.commitments.is_empty()).map(|p| p.cost(catalog).units()),
+        commitments: placement.map_or_else(IndexMap::new, |p| commitments(snapshot, p)),
         components: placement.map_or_else(IndexMap::new, |p| components(snapshot, p)),
         nodes: placement.map_or_else(Vec::new, |p| nodes(snapshot, p)),
         timing_ms: TimingAnswer {
@@ -102,6 +105,27 @@ pub fn compose(parts: Composition<'_>) -> Answer {
         },
         proof: proof(application, outcome),
     }
+}
+
+/// What each commitment covers of a placement, in the order of the model.
+fn commitments(snapshot: &Snapshot, placement: &Placement) -> IndexMap<String, CommitmentAnswer> {
+    let covered = snapshot.bill(placement).covered;
+    let all = snapshot.application.commitments.iter().zip(covered).map(|(commitment, covered)| {
+        let capacity = commitment.capacity;
+        let answer = CommitmentAnswer {
+            unit: match capacity {
+                Capacity::Nodes(_) => "nodes",
+                Capacity::Cores(_) => "cores",
+                Capacity::Cost(_) => "cost",
+            },
+            used: covered.used,
+            of: capacity.total() as f64 / capacity.scale(),
+            saved_per_hour: covered.saved.units(),
+            until: commitment.until.as_ref().map(ToString::to_string),
+        };
+        (commitment.name.to_string(), answer)
+    });
+    all.collect()
 }
 
 fn components(snapshot: &Snapshot, placement: &Placement) -> IndexMap<String, ComponentAnswer> {
@@ -187,7 +211,7 @@ fn current(snapshot: &Snapshot, now: &CurrentDeployment, solution: Option<&Solut
     };
     CurrentAnswer {
         utility,
-        cost_per_hour: gone.map(|gone| (now.placement.cost(&snapshot.catalog) + gone).units()),
+        cost_per_hour: gone.map(|gone| (snapshot.paid(&now.placement) + gone).units()),
         violations,
         vanished: now.vanished.iter().map(|v| v.offer.to_string()).collect(),
         changes: solution.map_or_else(Vec::new, |s| changes(snapshot, &now.placement, &now.vanished, &s.placement)),

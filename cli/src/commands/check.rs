@@ -74,6 +74,7 @@ fn contents(model: &Model) -> String {
         (application.constraints.len() + application.soft.len(), "constraint"),
         (application.structure.len(), "structural rule"),
         (application.quotas.len(), "quota"),
+        (application.commitments.len(), "commitment"),
     ];
     let shown = parts.iter().enumerate().filter(|(i, (n, _))| *i == 0 || *n > 0);
     shown.map(|(_, (n, word))| count(*n, word)).collect::<Vec<_>>().join(", ")

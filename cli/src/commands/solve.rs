@@ -113,7 +113,8 @@ pub fn find(asked: question::Asked, manner: &Manner, mut enter: impl FnMut(Phase
     } else {
         explain(&snapshot, &model, &outcome, took, why, settings)
     };
-    let seen = doubts(&outcome);
+    let mut seen = doubts(&outcome);
+    seen.extend(past_commitments(&model, clock::today()));
     render::diagnostics::show(&seen);
     warnings.splice(0..0, model.warnings.iter().cloned());
     warnings.extend(seen);
@@ -217,6 +218,18 @@ pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// Commitments whose last day is past: they count all the same.
+fn past_commitments(model: &Model, today: i64) -> Vec<Finding> {
+    let past = model.application.commitments.iter().filter_map(|commitment| {
+        let until = commitment.until.as_deref()?;
+        let days = clock::age_days(until, today).filter(|days| *days > 0)?;
+        let message = format!("the commitment `{}` ended on {until}, {days} days ago, and is counted", commitment.name);
+        let help = "remove it, or its `until`";
+        Some(Finding::warning(message).help(help).at(&model.source, commitment.span))
+    });
+    past.collect()
 }
 
 fn ended_by(outcome: &Outcome, interrupted: bool) -> EndedBy {

@@ -115,6 +115,7 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
         if has_cost {
             line(out, &format!("  cost     {}, {:.2}{month}/month", money(answer, cost), cost * HOURS_PER_MONTH));
         }
+        covered(out, answer);
         let goal = format!("{} {}", answer.objective.direction, clean(&answer.objective.formula));
         if has_cost || !answer.objective.is_default {
             let paid = objectives::paid(answer);
@@ -134,6 +135,22 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
         let text = format!("{choices} cannot be made, because a formula has no value there (an overloaded queue, say)");
         line(out, &format!("  note     {}", paint(DIM, &text)));
     }
+}
+
+/// What commitments take off the bill.
+fn covered(out: &mut String, answer: &Answer) {
+    let Some(list) = answer.list_cost_per_hour else { return };
+    let saved: f64 = answer.commitments.values().map(|c| c.saved_per_hour).sum();
+    let each = answer.commitments.iter().map(|(name, c)| {
+        let used = match c.unit {
+            "cost" => format!("{} of {}", price(c.used), money(answer, c.of)),
+            unit => format!("{} of {} {unit}", number(c.used), number(c.of)),
+        };
+        format!("{} {used}", clean(name))
+    });
+    let each = each.collect::<Vec<_>>().join(", ");
+    let text = format!("{} of a list price of {}", money(answer, saved), money(answer, list));
+    line(out, &format!("  covered  {text}  {}", paint(DIM, &format!("({each})"))));
 }
 
 /// How far the answer is proven, in what time, over how many combinations.

@@ -20,6 +20,7 @@ pub(super) const MODEL_KEYS: &[&str] = &[
     "structure",
     "budget",
     "quotas",
+    "commitments",
     "utility",
     "reconfigure",
 ];
@@ -77,6 +78,19 @@ pub(super) const QUOTA_KEYS: &[&str] = &[
     "instances",
     "cost",
 ];
+pub(super) const COMMITMENT_KEYS: &[&str] = &[
+    "description",
+    "provider",
+    "location",
+    "region",
+    "machine_type",
+    "family",
+    "purchase",
+    "nodes",
+    "cores",
+    "cost",
+    "until",
+];
 pub(super) const RECONFIGURE_KEYS: &[&str] = &["every", "mode"];
 /// The key that tells which rule it is, and the keys that go with it.
 pub(super) const STRUCTURE_RULES: &[(&str, &[&str])] = &[
@@ -133,6 +147,7 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
     let structure = f.entries("structure", "a mapping from names to rules", structure);
     let budget = f.scalar("budget");
     let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
+    let commitments = f.entries("commitments", "a mapping from names to commitments", commitment);
     let utility = f.read("utility", super::objectives::utility);
     let reconfigure = f.read("reconfigure", reconfigure);
     Some(ModelDocument {
@@ -148,6 +163,7 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
         structure,
         budget,
         quotas,
+        commitments,
         utility,
         reconfigure,
     })
@@ -397,6 +413,24 @@ fn total(fields: &mut Fields<'_, '_>, key: &str) -> Option<(Spanned<Scalar>, Vec
     let number = fields.required(key, "write a number", |r, n, p| r.scalar(n, p, "a number"));
     let of = fields.required("of", "name the components that are counted", |r, n, p| r.names(n, p));
     Some((number?, of?))
+}
+
+fn commitment(reader: &mut Reader, node: &Node, path: &str) -> Option<CommitmentDocument> {
+    let mut f =
+        reader.fields(node, path, "a commitment such as `{provider: aws, family: m5, nodes: 4}`", COMMITMENT_KEYS)?;
+    Some(CommitmentDocument {
+        description: f.words("description"),
+        provider: f.one_or_many("provider"),
+        location: f.one_or_many("location"),
+        region: f.one_or_many("region"),
+        machine_type: f.one_or_many("machine_type"),
+        family: f.one_or_many("family"),
+        purchase: f.one_or_many("purchase"),
+        nodes: f.scalar("nodes"),
+        cores: f.scalar("cores"),
+        cost: f.scalar("cost"),
+        until: f.text("until"),
+    })
 }
 
 fn quota(reader: &mut Reader, node: &Node, path: &str) -> Option<QuotaDocument> {

@@ -139,6 +139,7 @@ fn the_known_keys_are_those_of_the_document() {
         ("MetricProperties", sections::METRIC_KEYS),
         ("ConstraintProperties", sections::CONSTRAINT_KEYS),
         ("QuotaDocument", sections::QUOTA_KEYS),
+        ("CommitmentDocument", sections::COMMITMENT_KEYS),
         ("WeightedDocument", objectives::WEIGHTED_KEYS),
         ("RankedDocument", objectives::RANKED_KEYS),
         ("ReconfigureDocument", sections::RECONFIGURE_KEYS),

@@ -41,7 +41,8 @@ impl Resolver<'_> {
         let slo = document.slo.iter().map(|(name, _)| ("slo", name));
         let structure = document.structure.iter().map(|(name, _)| ("structure", name));
         let quotas = document.quotas.iter().map(|(name, _)| ("quotas", name));
-        for (section, name) in constraints.chain(slo).chain(structure).chain(quotas) {
+        let commitments = document.commitments.iter().map(|(name, _)| ("commitments", name));
+        for (section, name) in constraints.chain(slo).chain(structure).chain(quotas).chain(commitments) {
             self.check_name(&format!("{section}.{}", name.value), name);
         }
         if document.components.is_empty() && !self.doubtful.contains("") {

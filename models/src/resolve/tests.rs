@@ -4,10 +4,11 @@
 
 use super::*;
 use crate::application::{Cardinality, Demand, Direction, Interval, Spread, Structure};
+use crate::commitment::Capacity;
 use crate::division::{DivisionRule, Portion, Share};
 use crate::document::{Hosting, SpreadBy};
 use crate::formula::expr::ExprKind;
-use crate::quantity::{Bytes, Cores};
+use crate::quantity::{Bytes, Cores, Price};
 use crate::unit::Unit;
 
 fn show(source: &Source, findings: &Diagnostics) -> Vec<String> {
@@ -159,6 +160,31 @@ fn instances_are_divided() {
     ] {
         let found = mistakes(&format!("application: a\ncomponents:\n  w: {{{component}}}\n"));
         assert!(found.len() == 1 && found[0].contains(message), "{component}: {found:?}");
+    }
+}
+
+#[test]
+fn commitments_have_one_capacity() {
+    let model =
+        |commitment: &str| format!("application: a\ncomponents: {{w: }}\ncommitments: {{k: {{{commitment}}}}}\n");
+    let capacity = |commitment: &str| read(&model(commitment)).commitments[0].capacity;
+    assert_eq!(capacity("nodes: 3, until: 2027-06-30"), Capacity::Nodes(3));
+    assert_eq!(capacity("provider: aws, cores: 2.5"), Capacity::Cores(Cores(2500)));
+    assert_eq!(capacity("cost: 730 USD/month"), Capacity::Cost(Price::from_nanos(1_000_000_000)));
+    // Its money is that of the model, and it covers no spot nodes unasked.
+    assert_eq!(read(&model("cost: 2 EUR/h")).currency.as_deref(), Some("EUR"));
+    assert_eq!(read(&model("nodes: 3")).commitments[0].matches.len(), 1);
+    for (commitment, message) in [
+        ("provider: aws", "covers nothing"),
+        ("nodes: 3, cores: 4", "not in both"),
+        ("nodes: 2.5", "whole number"),
+        ("nodes: 1, until: soon", "is no day"),
+        ("nodes: 1, until: 2027-13-01", "is no day"),
+        ("cost: 5 USD", "found a number in"),
+        ("nodes: 1, purchase: stolen", "is not known here"),
+    ] {
+        let found = mistakes(&model(commitment));
+        assert!(found.len() == 1 && found[0].contains(message), "{commitment}: {found:?}");
     }
 }
 

@@ -148,7 +148,7 @@ pub(super) fn alternatives(
                     .map(|n| (n, with_uniform(snapshot, &solution.placement, first, offer, n)))
                     .collect()
             } else {
-                vec![(group.count, with_group(&solution.placement, index, offer))]
+                vec![(group.count, with_group(snapshot, &solution.placement, index, offer))]
             };
             judge(&judging, offer, placements)
         })
@@ -214,11 +214,14 @@ fn with_uniform(snapshot: &Snapshot, placement: &Placement, id: ComponentId, off
     changed
 }
 
-/// The placement with one group of nodes on another offer.
-fn with_group(placement: &Placement, index: usize, offer: OfferIndex) -> Placement {
+/// The placement with one group of nodes on another offer, in the same zone where that has it.
+fn with_group(snapshot: &Snapshot, placement: &Placement, index: usize, offer: OfferIndex) -> Placement {
     let mut changed = placement.clone();
+    let (before, after) = (&snapshot.catalog[placement.groups[index].offer], &snapshot.catalog[offer]);
+    let zone = placement.groups[index].zone.and_then(|zone| before.zones.get(usize::from(zone)));
+    let same = zone.and_then(|zone| after.zones.iter().position(|other| other == zone));
     changed.groups[index].offer = offer;
-    changed.groups[index].zone = None;
+    changed.groups[index].zone = same.map(|at| at as u16);
     changed.normalize();
     changed
 }
@@ -320,7 +323,7 @@ fn judge(judging: &Judging<'_>, offer: OfferIndex, placements: Vec<(u32, Placeme
             continue;
         }
         let Ok(worth) = worth(application, evaluator, &placement) else { continue };
-        let cost = placement.cost(&snapshot.catalog);
+        let cost = snapshot.paid(&placement);
         let improves = best
             .as_ref()
             .is_none_or(|(_, known, c, _)| judging.order(&worth.objectives, known).then(cost.cmp(c)).is_lt());

@@ -30,6 +30,8 @@ enum What {
     Formula(Expr),
     /// The price of the nodes of a dedicated component, or of all shared nodes.
     Cost(Option<ComponentId>),
+    /// What commitments take off the price of all nodes.
+    Covered,
 }
 
 /// Something that a term looks at.
@@ -124,6 +126,10 @@ impl Splitter<'_> {
                     let text = times(factor, &format!("cost of {whose}"));
                     self.terms.push(Term { text, unit: unit_of(expr), what: What::Cost(part), factor });
                 }
+                if !self.application.commitments.is_empty() {
+                    let (text, factor) = (times(-factor, "covered by commitments"), -factor);
+                    self.terms.push(Term { text, unit: unit_of(expr), what: What::Covered, factor });
+                }
             }
             _ => self.push(expr, factor),
         }
@@ -174,6 +180,7 @@ impl Term {
                 Value::Text(_) => None,
             }),
             What::Cost(whose) => cost(snapshot, *whose, of).map(Price::units),
+            What::Covered => covered(snapshot, of).map(Price::units),
         };
         value.map(|value| value * self.factor)
     }
@@ -221,6 +228,14 @@ fn collect(expr: &Expr, application: &Application, found: &mut Vec<Input>) {
     if found.iter().all(|known| known.name != name) {
         found.push(Input { name, unit: unit_of(expr), formula: expr.clone() });
     }
+}
+
+fn covered(snapshot: &Snapshot, of: Of<'_>) -> Option<Price> {
+    let placement = match of {
+        Of::Placement(placement) => placement,
+        Of::Current => &snapshot.current.as_ref()?.placement,
+    };
+    Some(snapshot.bill(placement).covered.iter().map(|c| c.saved).sum())
 }
 
 fn cost(snapshot: &Snapshot, whose: Option<ComponentId>, of: Of<'_>) -> Option<Price> {

@@ -153,6 +153,13 @@ impl Point for RowPoint<'_> {
         let mine = component == Some(self.component);
         if mine { self.price.times(u64::from(self.row.n)).units() } else { f64::NAN }
     }
+    fn paid(&self, parts: &[Option<ComponentId>]) -> f64 {
+        if parts != [Some(self.component)] {
+            return f64::NAN;
+        }
+        let covered = self.row.offer.and_then(|offer| self.choices.covered.get(offer as usize)).copied();
+        self.price.units() * (f64::from(self.row.n) - covered.unwrap_or(0.0)).max(0.0)
+    }
     fn nodes(&self, component: Option<ComponentId>) -> f64 {
         if component == Some(self.component) { f64::from(self.row.n) } else { f64::NAN }
     }

@@ -37,6 +37,9 @@ impl Point for Item<'_> {
     fn cost(&self, component: Option<ComponentId>) -> f64 {
         self.known.cost(component)
     }
+    fn paid(&self, parts: &[Option<ComponentId>]) -> f64 {
+        self.known.paid(parts)
+    }
     fn nodes(&self, component: Option<ComponentId>) -> f64 {
         self.known.nodes(component)
     }

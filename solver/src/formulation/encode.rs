@@ -224,6 +224,15 @@ impl Formulation<'_> {
                 let part = part.map_or(Part::Pool, Part::Dedicated);
                 self.block(part).map_or_else(Linear::default, |b| self.cost(b))
             }
+            Term::Paid(parts) => {
+                let mut paid = Linear::default();
+                for part in parts {
+                    let block = self.block(part.map_or(Part::Pool, Part::Dedicated))?;
+                    paid.add(&self.cost(block), 1.0);
+                }
+                paid.add(&self.covered, -1.0);
+                paid
+            }
             _ => return None,
         };
         Some(Encoded { linear, undefined: Vec::new() })

@@ -7,6 +7,7 @@
 
 mod blocks;
 pub(crate) mod conditional;
+mod covered;
 mod defined;
 mod division;
 mod dominance;
@@ -100,6 +101,12 @@ pub enum FormulateError {
     /// A term over the cost or the number of nodes of the shared pool is nonlinear.
     #[error("it is nonlinear in the cost or number of shared nodes")]
     NonlinearPool,
+    /// A formula is nonlinear in what is paid, and commitments cover nodes of several components or a mixed fleet.
+    #[error("it is nonlinear in `total_cost`, of which commitments cover a part")]
+    NonlinearPaid,
+    /// Something gets better when the total cost rises.
+    #[error("it may get better as `total_cost` rises, of which commitments cover a part")]
+    RisingPaid,
     /// An aggregate looks at more than its own nodes and one other part of the placement.
     #[error("an aggregate over the nodes of one component depends on more than one other component")]
     Entangled,
@@ -131,7 +138,7 @@ impl FormulateError {
             | FormulateError::NonlinearPool
             | FormulateError::Entangled
             | FormulateError::TooWide { .. } => true,
-            FormulateError::TooManyRows { .. } => false,
+            FormulateError::NonlinearPaid | FormulateError::RisingPaid | FormulateError::TooManyRows { .. } => false,
         }
     }
 }
@@ -157,6 +164,8 @@ pub struct Cluster {
     pub structure: Vec<usize>,
     /// Quotas, as indices into the application's.
     pub quotas: Vec<usize>,
+    /// True when commitments may cover its nodes; of one sub-problem at most.
+    pub is_covered: bool,
 }
 
 /// The program of a cluster under construction.
@@ -182,6 +191,8 @@ pub struct Formulation<'a> {
     /// How far strict and rounded comparisons are pulled inwards, relative; raised when the checker refuses an answer.
     pub(crate) margin: f64,
     pub(crate) marginals: Vec<tabulate::Marginal>,
+    /// What commitments take off the price of the nodes, in currency units per hour.
+    pub(crate) covered: Linear,
     /// The largest number of combinations that a nonlinear term is tabulated over.
     pub(crate) combinations: usize,
 }
@@ -201,6 +212,9 @@ impl<'a> Formulation<'a> {
         let mut formulation = Formulation { margin, combinations, ..Formulation::empty(snapshot, bound, space) };
         for part in &cluster.parts {
             formulation.add_block(*part, patterns, cluster).map_err(|e| (None, e))?;
+        }
+        if cluster.is_covered {
+            formulation.cover();
         }
         for index in &cluster.constraints {
             let constraint = &bound.constraints[*index];
@@ -247,6 +261,7 @@ impl<'a> Formulation<'a> {
             undefined_rows: 0,
             margin: 0.0,
             marginals: Vec::new(),
+            covered: Linear::default(),
             combinations: MOST_COMBINATIONS,
         }
     }

@@ -51,6 +51,9 @@ impl Point for Known<'_> {
     fn cost(&self, component: Option<ComponentId>) -> f64 {
         self.find(|l| matches!(l, Term::Cost(c) if *c == component))
     }
+    fn paid(&self, parts: &[Option<ComponentId>]) -> f64 {
+        self.find(|l| matches!(l, Term::Paid(p) if p == parts))
+    }
     fn nodes(&self, component: Option<ComponentId>) -> f64 {
         self.find(|l| matches!(l, Term::Nodes(c) if *c == component))
     }
@@ -85,6 +88,9 @@ impl Formulation<'_> {
                 leaves.push(leaf);
             }
         });
+        if leaves.iter().any(|leaf| matches!(leaf, Term::Paid(_)) && !self.is_table(leaf)) {
+            return Err(FormulateError::NonlinearPaid);
+        }
         if leaves.iter().any(|leaf| parts_of(&self.snapshot.application, leaf).len() > 1) {
             return Err(FormulateError::Entangled);
         }

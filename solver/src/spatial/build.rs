@@ -211,6 +211,7 @@ impl Builder<'_, '_> {
                 let encoded = self.formulation.encode(term)?;
                 Ok(self.encoded(&encoded))
             }
+            Term::Paid(_) => Err(FormulateError::NonlinearPaid),
             Term::Constant(_) | Term::Attribute(..) => Err(FormulateError::Entangled),
         }
     }

@@ -23,7 +23,7 @@ use cardinal_models::unit::{Unit, conversion, parse_named_quantity};
 
 use super::amount::Amount;
 use super::metric::metric_value;
-use super::{Change, Goal, Question, division};
+use super::{Change, Goal, Question, commitment, division};
 use crate::selector::{Misread, Selector};
 
 /// The question with the changes.
@@ -260,6 +260,12 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
     if let Some(changed) = division::set_limit(document, name, amount) {
         return changed;
     }
+    let is_quota = |text: &str| document.quotas.iter().any(|(n, _)| n.value == text);
+    if !is_quota(name.split('.').next().unwrap_or(name))
+        && let Some(changed) = commitment::set_capacity(document, name, amount)
+    {
+        return changed;
+    }
     let (quota_name, key) = match name.split_once('.') {
         Some((quota, key)) => (quota, Some(key)),
         None => (name, None),
@@ -270,10 +276,11 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         .chain(document.slo.iter())
         .map(|(n, _)| n.value.clone())
         .chain(document.quotas.iter().map(|(n, _)| n.value.clone()))
+        .chain(document.commitments.iter().map(|(n, _)| n.value.clone()))
         .chain(division::names(document))
         .collect();
     let Some((_, quota)) = document.quotas.0.iter_mut().find(|(n, _)| n.value == quota_name) else {
-        return Err(unknown("constraint, SLO or quota", name, known.iter().map(String::as_str)));
+        return Err(unknown("constraint, SLO, quota or commitment", name, known.iter().map(String::as_str)));
     };
     set_quota(quota, quota_name, key, amount)
 }
@@ -405,9 +412,17 @@ fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     if division::drop_rules(document, name) {
         return Ok(());
     }
+    if !known.iter().any(|n| n == name) && commitment::drop_commitment(document, name) {
+        return Ok(());
+    }
+    known.extend(document.commitments.iter().map(|(n, _)| n.value.clone()));
     known.extend(division::names(document));
     if !known.iter().any(|n| n == name) {
-        return Err(unknown("constraint, SLO, structural rule or quota", name, known.iter().map(String::as_str)));
+        return Err(unknown(
+            "constraint, SLO, structural rule, quota or commitment",
+            name,
+            known.iter().map(String::as_str),
+        ));
     }
     document.constraints.0.retain(|(n, _)| n.value != name);
     document.slo.0.retain(|(n, _)| n.value != name);

@@ -9,6 +9,7 @@ pub mod amount;
 mod apply;
 pub mod axis;
 pub mod choice;
+mod commitment;
 mod division;
 pub mod file;
 pub mod metric;
@@ -53,12 +54,13 @@ pub enum Change {
     Without(Selector),
     /// Only these offers are left.
     Only(Selector),
-    /// The limit that a constraint, an SLO, the budget or a quota sets; `NAME.nodes` for one of several of a quota,
-    /// `NAME.penalty` for what a unit of violation of a soft constraint costs.
+    /// The limit that a constraint, an SLO, the budget or a quota sets, how much a commitment covers, or `spot of web` and
+    /// the like; `NAME.nodes` for one of several of a quota, `NAME.penalty` for what a unit of violation of a soft
+    /// constraint costs.
     Limit(String, Amount),
     /// The numbers of instances that a component may have, as models write them.
     Cardinality(String, String),
-    /// A constraint, SLO, structural rule or quota goes.
+    /// A constraint, SLO, structural rule, quota or commitment goes, or `spot of web` and the like.
     Drop(String),
     /// A constraint by name, added or in place of the one of that name.
     Constraint(String, String),

@@ -85,6 +85,13 @@ fn unsupported(constraint: Option<usize>, objective: usize, error: &FormulateErr
              component each are solved at any size"
         }
         FormulateError::NonlinearPool => "use the cost and the number of nodes of shared components in sums only",
+        FormulateError::NonlinearPaid => {
+            "use `total_cost` in sums and limits only, or leave the commitments out and subtract what they cover by hand"
+        }
+        FormulateError::RisingPaid => {
+            "what is best and what must hold may only get better as `total_cost` falls: `minimize: total_cost` rather than \
+             `maximize: 1 / total_cost`, which has no value where commitments cover everything"
+        }
         FormulateError::Entangled => "let each aggregate look at its own component and at most one other",
         FormulateError::TooWide { .. } => "compare logarithms, or bound what the exponential is of",
         FormulateError::TooManyRows { .. } => "narrow its requirements or its cardinality",
