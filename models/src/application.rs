@@ -1,6 +1,10 @@
 //! The application model with every name resolved and every formula typed: what the solver, the evaluator and the
 //! checker work on. Made from a [`crate::document::ModelDocument`] by [`crate::resolve`].
 
+mod data;
+
+pub use data::{DataId, DataSource, End, Home, Link, LinkId};
+
 use std::sync::Arc;
 
 use crate::document::{Fleet, Hosting, ReconfigureMode, SpreadBy};
@@ -51,6 +55,10 @@ pub struct Application {
     pub structure: Vec<StructureRule>,
     /// Limits on what may be bought.
     pub quotas: Vec<Quota>,
+    /// The data sources, in the order of the file.
+    pub data: Vec<DataSource>,
+    /// Traffic between components and to data, in the order of the file.
+    pub links: Vec<Link>,
     /// What is best.
     pub objective: Objective,
     /// Time between two regular decisions, in seconds.
@@ -63,6 +71,22 @@ impl Application {
     /// The component with a name.
     pub fn component(&self, name: &str) -> Option<ComponentId> {
         self.components.iter().position(|c| c.name.as_ref() == name).map(|i| ComponentId(i as u32))
+    }
+
+    /// The data source with a name.
+    pub fn data_source(&self, name: &str) -> Option<DataId> {
+        self.data.iter().position(|d| d.name.as_ref() == name).map(|i| DataId(i as u32))
+    }
+
+    /// True when a link has the component at an end.
+    pub fn has_link(&self, component: ComponentId) -> bool {
+        self.links.iter().any(|l| [l.from, l.to].contains(&End::Component(component)))
+    }
+
+    /// True when it matters in which region a shared node is: a link has a shared component at an end.
+    pub fn pool_counts_places(&self) -> bool {
+        let ids = (0..self.components.len()).map(|i| ComponentId(i as u32));
+        ids.filter(|c| self[*c].hosting == Hosting::Shared).any(|c| self.has_link(c))
     }
 
     /// True when a rule looks at the zones of shared nodes.

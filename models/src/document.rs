@@ -2,6 +2,10 @@
 //! resolved or any formula parsed. The JSON Schema is generated from these types, and the writers of foreign formats
 //! build them.
 
+mod data;
+
+pub use data::{DataDocument, LinkDocument};
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -163,6 +167,12 @@ pub struct ModelDocument {
     /// Limits on what may be bought from a provider, a region or a machine family.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub quotas: Entries<QuotaDocument>,
+    /// Data that components read and write.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub data: Entries<DataDocument>,
+    /// Traffic between components and to data, with its latency limits.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub links: Entries<LinkDocument>,
     /// What is best. Without it the total cost is minimised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utility: Option<UtilityDocument>,

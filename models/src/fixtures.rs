@@ -87,6 +87,8 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         constraints: Vec::new(),
         structure: Vec::new(),
         quotas: Vec::new(),
+        data: Vec::new(),
+        links: Vec::new(),
         objective: Objective {
             direction: Direction::Minimize,
             formula: total,

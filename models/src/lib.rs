@@ -13,12 +13,14 @@
 pub mod admissible;
 pub mod application;
 pub mod catalog;
+pub mod cost;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod evaluate;
 pub mod formula;
 pub mod location;
+pub mod network;
 pub mod offer;
 pub mod placement;
 pub mod quantity;

@@ -8,6 +8,7 @@ mod choice;
 mod components;
 mod constants;
 mod currency;
+mod data;
 mod graph;
 mod metrics;
 mod names;
@@ -121,13 +122,16 @@ impl Resolver<'_> {
         self.check_names();
         self.constants();
         self.component_scope();
+        self.traffic_scope();
         self.choices();
         let metrics = self.metrics();
         let offers = self.catalog();
         let components = self.components();
         let structure = self.structure(&components);
         let quotas = self.quotas();
-        let constraints = self.constraints();
+        let data = self.data();
+        let links = self.links();
+        let constraints = self.constraints(&links);
         let objective = self.objective();
         let (every_s, mode) = self.reconfigure();
         // Of formulas that could not be read nobody knows what they mention.
@@ -143,6 +147,8 @@ impl Resolver<'_> {
             constraints,
             structure,
             quotas,
+            data,
+            links,
             objective,
             every_s,
             mode,

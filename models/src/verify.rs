@@ -3,6 +3,8 @@
 //! Deliberately plain: it counts nodes and instances and evaluates the user's formulas, and shares no code with the
 //! encodings of the solver. Each solution passes here before anyone sees it.
 
+mod data;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
@@ -53,6 +55,10 @@ pub enum Rule {
     Constraint,
     /// Running instances of a component that may not be moved stay on their offers.
     Moveable,
+    /// A data source has an allowed number of replicas, each in a place of its own where one may be.
+    Data,
+    /// What the traffic of a link costs is known.
+    Link,
 }
 
 impl Rule {
@@ -75,6 +81,8 @@ impl Rule {
             Rule::Quota => "quota",
             Rule::Constraint => "constraint",
             Rule::Moveable => "moveable",
+            Rule::Data => "data",
+            Rule::Link => "link",
         }
     }
 }
@@ -106,6 +114,8 @@ pub fn verify(snapshot: &Snapshot, placement: &Placement) -> Vec<Violation> {
         check.components();
         check.structure();
         check.quotas();
+        check.data();
+        check.links();
         check.constraints();
     }
     check.violations
@@ -174,6 +184,7 @@ impl<'a> Check<'a> {
             nodes = nodes.saturating_add(u64::from(group.count));
         }
         self.known_settings();
+        self.known_data();
         // Below these limits no sum of the other checks can overflow.
         if nodes > u64::from(u32::MAX) || instances > u64::from(u32::MAX) {
             let message = format!("there are more than {} nodes or instances", u32::MAX);

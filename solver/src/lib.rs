@@ -24,6 +24,7 @@ pub mod selector;
 mod solve;
 pub mod space;
 pub mod term;
+mod traffic;
 pub mod what_if;
 pub mod wide;
 

@@ -105,9 +105,14 @@ fn comparison(op: BinaryOp, a: Range, b: Range) -> Range {
 pub fn range(term: &Term, leaves: &impl Leaves) -> Range {
     match term {
         Term::Constant(x) => Range::new(*x, *x),
-        Term::Attribute(..) | Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) | Term::Fleet(_) => {
-            leaves.range(term)
-        }
+        Term::Attribute(..)
+        | Term::Cardinality(_)
+        | Term::Cost(_)
+        | Term::Nodes(_)
+        | Term::Replicas(_)
+        | Term::Fleet(_) => leaves.range(term),
+        // Its keys are defined wherever it is looked at.
+        Term::Grid(grid, ..) => Range { low: grid.span.0, high: grid.span.1, defined: grid.complete },
         Term::Negate(x) => {
             let x = range(x, leaves);
             Range { low: -x.high, high: -x.low, ..x }
@@ -294,7 +299,11 @@ pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
 fn movement(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
     let of = |t: &Term| movement(t, mover, leaves);
     match term {
-        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => Trend::Constant,
+        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) | Term::Replicas(_) => Trend::Constant,
+        Term::Grid(_, a, b) => {
+            let moves = of(a) != Trend::Constant || of(b) != Trend::Constant;
+            if moves { Trend::Unknown } else { Trend::Constant }
+        }
         Term::Attribute(c, slot) => {
             if mover.moves_attribute(*c, *slot) {
                 Trend::Rising

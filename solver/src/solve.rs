@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use cardinal_models::application::{Application, ComponentId, Direction};
+use cardinal_models::application::{Application, ComponentId, DataId, Direction, Home};
+use cardinal_models::cost::cost;
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::offer::Attribute;
-use cardinal_models::placement::{Placement, Setting, SettingValue};
+use cardinal_models::placement::{Placement, Replica, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
 use cardinal_models::tolerance;
@@ -324,6 +325,7 @@ impl Search<'_> {
                     if let Some(whole) = &mut together.placement {
                         whole.groups.extend(part.groups);
                         whole.settings.extend(part.settings);
+                        whole.replicas.extend(part.replicas);
                     }
                     if status == RunStatus::Limit {
                         together.status = RunStatus::Limit;
@@ -338,9 +340,24 @@ impl Search<'_> {
         if let Some(placement) = &mut together.placement {
             wide::join(self.wide, &self.bound.slots, placement);
             choose_unseen(&self.snapshot.application, placement);
+            self.place_unseen(placement);
             placement.normalize();
         }
         Ok(together)
+    }
+
+    /// Data sources that no formula looks at stay where they are, or take the first of the smallest sets of places.
+    fn place_unseen(&self, placement: &mut Placement) {
+        for (i, source) in self.snapshot.application.data.iter().enumerate() {
+            let data = DataId(i as u32);
+            let is_open = matches!(source.home, Home::Chosen { .. }) && placement.replicas_of(data).next().is_none();
+            let sets = self.bound.replicas.get(i).filter(|_| is_open);
+            let running: Vec<Arc<str>> =
+                self.snapshot.current.iter().flat_map(|now| now.placement.replicas_of(data)).cloned().collect();
+            let chosen = sets.and_then(|sets| sets.iter().find(|set| **set == running).or(sets.first()));
+            let replicas = chosen.into_iter().flatten().map(|place| Replica { data, place: place.clone() });
+            placement.replicas.extend(replicas);
+        }
     }
 
     /// The exact value of the objective, as the model states it.
@@ -398,7 +415,7 @@ impl Search<'_> {
         // An optimum of the engine whose bound is blurred by its tolerances is none.
         let proven = gap <= if together.status == RunStatus::Optimal { 1e-6 } else { 0.0 } || gap <= self.settings.gap;
         let status = if proven { Status::Optimal } else { Status::Feasible };
-        let cost = placement.cost(&self.snapshot.catalog);
+        let cost = cost(self.snapshot, &placement).map_err(SolveError::Undefined)?.total();
         Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, cost }), report })
     }
 

@@ -49,7 +49,7 @@ pub fn world(seed: u64, most: u32) -> World {
         let formula = number(draw, &known, 3);
         text.push_str(&format!("utility: {{{word}: '{formula}'}}\n"));
     }
-    World { model: text, offers, metrics: Vec::new(), current: None }
+    World { model: text, offers, ..World::default() }
 }
 
 fn configured(draw: &mut Draw, name: &str, text: &mut String, known: &mut Known) {

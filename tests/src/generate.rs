@@ -140,7 +140,7 @@ impl Maker<'_> {
         if self.draw.chance(5) {
             values.push(("size".to_owned(), 4.0));
         }
-        World { model: self.text, offers, metrics: values, current }
+        World { model: self.text, offers, metrics: values, current, ..World::default() }
     }
 
     fn cardinality(&mut self, kind: Kind) -> (String, u32, u32) {

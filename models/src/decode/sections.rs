@@ -20,6 +20,8 @@ pub(super) const MODEL_KEYS: &[&str] = &[
     "structure",
     "budget",
     "quotas",
+    "data",
+    "links",
     "utility",
     "reconfigure",
 ];
@@ -117,6 +119,8 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
     let structure = f.entries("structure", "a mapping from names to rules", structure);
     let budget = f.scalar("budget");
     let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
+    let data = f.entries("data", "a mapping from names to data sources", super::data::source);
+    let links = f.entries("links", "a mapping from names to links", super::data::link);
     let utility = f.read("utility", utility);
     let reconfigure = f.read("reconfigure", reconfigure);
     Some(ModelDocument {
@@ -132,6 +136,8 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
         structure,
         budget,
         quotas,
+        data,
+        links,
         utility,
         reconfigure,
     })

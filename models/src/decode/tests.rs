@@ -136,6 +136,8 @@ fn the_known_keys_are_those_of_the_document() {
         ("MetricProperties", sections::METRIC_KEYS),
         ("ConstraintProperties", sections::CONSTRAINT_KEYS),
         ("QuotaDocument", sections::QUOTA_KEYS),
+        ("DataDocument", data::DATA_KEYS),
+        ("LinkDocument", data::LINK_KEYS),
         ("ReconfigureDocument", sections::RECONFIGURE_KEYS),
     ] {
         assert_eq!(keys(name), known, "{name}");

@@ -1,7 +1,7 @@
 //! Constraints, service level objectives and the utility.
 
 use super::{Resolver, shared};
-use crate::application::{Constraint, ConstraintKind, Direction, Objective};
+use crate::application::{Constraint, ConstraintKind, Direction, Link, Objective};
 use crate::diagnostic::Diagnostic;
 use crate::document::{ConstraintDocument, Entries, UtilityDocument};
 use crate::formula::Expected;
@@ -11,12 +11,13 @@ use crate::span::Span;
 use crate::unit::Unit;
 
 impl Resolver<'_> {
-    /// The constraints, those of `slo` last.
-    pub(super) fn constraints(&mut self) -> Vec<Constraint> {
+    /// The constraints, those of `slo` and then the latency limits of links last.
+    pub(super) fn constraints(&mut self, links: &[Link]) -> Vec<Constraint> {
         let document = self.document;
         let mut all = self.constraint_section("constraints", &document.constraints, ConstraintKind::Constraint);
         all.extend(self.constraint_section("slo", &document.slo, ConstraintKind::Slo));
         all.extend(self.budget());
+        all.extend(self.latency_limits(links));
         all
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cardinal_models::admissible::{admissible, refusal};
 use cardinal_models::application::{Application, Component, ComponentId, Direction, Requirement, Subject, Test};
 use cardinal_models::catalog::OfferIndex;
+use cardinal_models::cost::cost;
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::offer::Offer;
@@ -296,7 +297,7 @@ fn judge(judging: &Judging<'_>, offer: OfferIndex, placements: Vec<(u32, Placeme
             continue;
         }
         let Ok(utility) = evaluator.number(&application.objective.formula, &placement) else { continue };
-        let cost = placement.cost(&snapshot.catalog);
+        let Ok(cost) = cost(snapshot, &placement).map(|c| c.total()) else { continue };
         let improves = best.as_ref().is_none_or(|(_, u, c, _)| {
             better(application, utility, *u) || (tolerance::equal(utility, *u) && cost < *c)
         });

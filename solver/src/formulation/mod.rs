@@ -12,9 +12,10 @@ mod dominance;
 mod encode;
 mod rules;
 mod tabulate;
+mod traffic;
 
 pub use blocks::{Block, Cell, Row};
-pub(crate) use blocks::{RowPoint, ValuePoint};
+pub(crate) use blocks::{ReplicaPoint, RowPoint, ValuePoint};
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::snapshot::Snapshot;
@@ -122,6 +123,8 @@ pub struct Cluster {
     pub structure: Vec<usize>,
     /// Quotas, as indices into the application's.
     pub quotas: Vec<usize>,
+    /// What traffic and storage cost.
+    pub spending: Vec<Term>,
 }
 
 /// The program of a cluster under construction.
@@ -147,6 +150,7 @@ pub struct Formulation<'a> {
     /// How far strict and rounded comparisons are pulled inwards, relative; raised when the checker refuses an answer.
     pub(crate) margin: f64,
     pub(crate) marginals: Vec<tabulate::Marginal>,
+    pub(crate) pairs: Vec<traffic::Pairs>,
 }
 
 impl<'a> Formulation<'a> {
@@ -209,6 +213,7 @@ impl<'a> Formulation<'a> {
             undefined_rows: 0,
             margin: 0.0,
             marginals: Vec::new(),
+            pairs: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{ComponentId, DataId};
 use cardinal_models::formula::expr::Aggregate;
 use rustc_hash::FxHashMap;
 
@@ -57,6 +57,9 @@ impl Point for Known<'_> {
     fn fleet(&self, fleet: &FleetTerm) -> f64 {
         self.find(|l| matches!(l, Term::Fleet(f) if f.as_ref() == fleet))
     }
+    fn replicas(&self, data: DataId) -> f64 {
+        self.find(|l| matches!(l, Term::Replicas(d) if *d == data))
+    }
 }
 
 /// A value as a key: equal but for the last bits, which depend on the order of summation.
@@ -106,7 +109,7 @@ impl Formulation<'_> {
         Ok(self.join(term, &chosen, combinations))
     }
 
-    fn too_many(&self, parts: &[Part]) -> FormulateError {
+    pub(super) fn too_many(&self, parts: &[Part]) -> FormulateError {
         let names: Vec<String> = parts
             .iter()
             .map(|p| match p {
@@ -116,6 +119,7 @@ impl Formulation<'_> {
                     format!("`{}.{attribute}`", self.snapshot.application[*c].name)
                 }
                 Part::Pool => "the shared components".to_owned(),
+                Part::Data(d) => format!("`{}`", self.snapshot.application.data[d.index()].name),
             })
             .collect();
         FormulateError::Nonlinear { parts: names.join(", "), limit: MOST_COMBINATIONS }
@@ -195,6 +199,12 @@ impl Formulation<'_> {
                 indicators: (0..values.len())
                     .map(|i| Linear { terms: vec![(first + i, 1.0)], constant: 0.0 })
                     .collect(),
+                leaves,
+            },
+            Some(Block::Replicas { sets, first, .. }) => Marginal {
+                part,
+                values: sets.iter().map(|set| vec![f64::from(*set); leaves.len()]).collect(),
+                indicators: (0..sets.len()).map(|i| Linear { terms: vec![(first + i, 1.0)], constant: 0.0 }).collect(),
                 leaves,
             },
             Some(Block::Mixed { component, choices, .. }) => {
@@ -397,7 +407,7 @@ impl Formulation<'_> {
         for leaf in &leaves {
             match leaf {
                 Term::Cardinality(c) => components.push(*c),
-                Term::Fleet(f) if outside(f).is_empty() => {
+                Term::Fleet(f) if outside(f).is_empty() && !self.looks_at_places(f) => {
                     components.push(f.component);
                 }
                 _ => return Err(FormulateError::NonlinearPool),
