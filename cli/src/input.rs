@@ -5,4 +5,5 @@ pub mod current;
 pub mod files;
 pub mod metrics;
 pub mod model;
+pub mod network;
 pub mod question;

@@ -3,10 +3,12 @@
 pub mod conflict;
 pub mod diagnostics;
 pub mod json;
+pub mod network;
 pub mod numbers;
 pub mod offers;
 pub mod style;
 pub mod table;
+pub mod traffic;
 pub mod what_if;
 pub mod why;
 pub mod why_not;

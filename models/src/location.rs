@@ -97,9 +97,9 @@ pub fn area_of(country: &str, name: &str) -> Option<Area> {
         return None;
     }
     let code = continent_of(country);
-    let is_continent = CONTINENTS.iter().any(|c| {
-        c.code == code && (c.code.eq_ignore_ascii_case(name) || c.name.eq_ignore_ascii_case(name))
-    });
+    let is_continent = CONTINENTS
+        .iter()
+        .any(|c| c.code == code && (c.code.eq_ignore_ascii_case(name) || c.name.eq_ignore_ascii_case(name)));
     Some(if is_continent { Area::Continent } else { Area::Country })
 }
 

@@ -10,6 +10,9 @@ use cardinal_models::snapshot::Snapshot;
 
 use crate::term::{Binder, Interner, Slot, Slots, Term};
 
+/// The index of a constraint that says that what is paid for has a known price.
+pub const SPENDING: usize = usize::MAX - 1;
+
 /// A constraint of the user with its bound formula.
 #[derive(Clone, Debug)]
 pub struct BoundConstraint {
@@ -86,7 +89,7 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
     // What everything costs has a value on every placement that is an answer.
     constraints.extend(spending.iter().map(|cost| {
         let term = crate::term::binary(BinaryOp::GreaterEqual, cost.clone(), Term::Constant(0.0));
-        BoundConstraint { index: usize::MAX, term }
+        BoundConstraint { index: SPENDING, term }
     }));
     if !errors.is_empty() {
         return Err(errors);

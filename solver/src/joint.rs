@@ -14,7 +14,9 @@ use cardinal_models::quantity::Price;
 
 use crate::bound::{Part, parts_of};
 use crate::engine::RunStatus;
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, ReplicaPoint, Row, RowPoint, ValuePoint};
+use crate::formulation::{
+    Block, Cluster, FormulateError, Formulation, Linear, ReplicaPoint, Row, RowPoint, ValuePoint,
+};
 use crate::nonlinear::{self, Expression, Problem};
 use crate::program::{Answer, Effort, Ground, Method, ProgramError};
 use crate::term::{FleetTerm, Grid, Nothing, Term};
@@ -159,7 +161,9 @@ impl Builder<'_, '_> {
             if let Block::Replicas { data, sets, first } = block {
                 let overlap = |set: &u32| f64::from(self.formulation.kept_replicas(*data, *set));
                 kept.terms.extend(sets.iter().enumerate().map(|(i, set)| (first + i, overlap(set))));
-                most_kept += self.formulation.snapshot.current.iter().flat_map(|now| now.placement.replicas_of(*data)).count() as u64;
+                most_kept +=
+                    self.formulation.snapshot.current.iter().flat_map(|now| now.placement.replicas_of(*data)).count()
+                        as u64;
             }
             if let Block::Uniform { component, .. } = block {
                 let running = self.formulation.running_on(*component);
@@ -350,7 +354,8 @@ fn running(formulation: &Formulation<'_>) -> Option<Vec<u32>> {
                 let now = &formulation.snapshot.current.as_ref()?.placement.replicas;
                 let same = |set: &u32| {
                     let wanted = formulation.replica_set(*data, *set);
-                    wanted.len() == now.iter().filter(|r| r.data == *data).count() && wanted.iter().all(|r| now.contains(r))
+                    wanted.len() == now.iter().filter(|r| r.data == *data).count()
+                        && wanted.iter().all(|r| now.contains(r))
                 };
                 return sets.iter().position(same).map(|at| at as u32);
             }

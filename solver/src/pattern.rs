@@ -379,8 +379,7 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let all_move = shared.iter().all(|c| application[*c].moveable);
     let counts_places = application.pool_counts_places();
-    let may_trim =
-        lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances && !counts_places;
+    let may_trim = lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances && !counts_places;
     lister.limit = if may_trim && snapshot.current.is_none() { FEW_PATTERNS } else { MOST_PATTERNS };
     if lister.list(&groups).is_err() {
         if !may_trim {

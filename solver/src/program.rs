@@ -256,11 +256,10 @@ fn best_set(ground: Ground<'_>, cluster: &Cluster, data: DataId) -> Answer {
     };
     let scores: Vec<_> = sets.iter().map(score).collect();
     let best = scores.iter().map(|s| s.0).fold(f64::NEG_INFINITY, f64::max);
-    let chosen = sets.iter().zip(&scores).filter(|(_, s)| tolerance::at_most(best, s.0)).min_by_key(|(_, s)| (s.1, s.2));
-    let placement = chosen.map(|(set, _)| Placement {
-        replicas: formulation.replica_set(data, *set),
-        ..Placement::default()
-    });
+    let chosen =
+        sets.iter().zip(&scores).filter(|(_, s)| tolerance::at_most(best, s.0)).min_by_key(|(_, s)| (s.1, s.2));
+    let placement =
+        chosen.map(|(set, _)| Placement { replicas: formulation.replica_set(data, *set), ..Placement::default() });
     let (status, bound) = match placement {
         Some(_) => (RunStatus::Optimal, best),
         None => (RunStatus::Infeasible, f64::NEG_INFINITY),

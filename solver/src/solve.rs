@@ -15,7 +15,7 @@ use cardinal_models::solution::{Solution, Status};
 use cardinal_models::tolerance;
 use cardinal_models::verify::{Violation, verify};
 
-use crate::bound::{BoundModel, bind};
+use crate::bound::{BoundModel, SPENDING, bind};
 use crate::cluster::split;
 use crate::engine::canary::CanaryError;
 use crate::engine::{EngineError, Limits, Presolve, RunStatus};
@@ -274,7 +274,7 @@ impl Search<'_> {
             let together = match self.attempt(&method, &mut report) {
                 Ok(together) => together,
                 Err(ProgramError::Formulate(constraint, error)) => {
-                    let constraint = constraint.filter(|i| *i != usize::MAX);
+                    let constraint = constraint.filter(|i| *i < SPENDING);
                     return Err(SolveError::Unsupported { constraint, error });
                 }
                 Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),

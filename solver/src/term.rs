@@ -148,6 +148,11 @@ impl Slots {
         &self.attributes[slot.0 as usize].0
     }
 
+    /// The slot of the place of an offer, if a formula looks at it.
+    pub fn place(&self) -> Option<Slot> {
+        self.attributes.iter().position(|(_, wanted)| *wanted == Wanted::Place).map(|at| Slot(at as u32))
+    }
+
     /// True when the slot is the place of an offer.
     pub fn is_place(&self, slot: Slot) -> bool {
         self.attributes[slot.0 as usize].1 == Wanted::Place

@@ -86,6 +86,17 @@ impl Many {
         self.over(Aggregate::Count, Term::Constant(1.0), Some(filter))
     }
 
+    /// What is paid for each instance in a place, times their number there. Where prices lack, it is asked for only where
+    /// there are some.
+    fn paid_from(&self, place: f64, costs: &Grid, each: Term) -> Term {
+        let product = binary(BinaryOp::Multiply, self.count(place), each);
+        if costs.complete {
+            return product;
+        }
+        let some = binary(BinaryOp::Greater, self.count(place), Term::Constant(0.0));
+        Term::If(Box::new(some), Box::new(product), Box::new(Term::Constant(0.0)))
+    }
+
     /// A term where there are any, else 0.
     fn if_any(&self, term: Term) -> Term {
         if self.cardinality.0 > 0 {
@@ -184,7 +195,10 @@ impl Binder<'_> {
             (End::Component(c), End::Data(d)) => self.to_data(c, d, [traffic, back]),
             (End::Data(d), End::Component(c)) => self.to_data(c, d, [back, traffic]),
             (End::Data(_), End::Data(_)) => {
-                return Err(EvaluationError { span: link.span, kind: EvaluationErrorKind::Unknown("component of the link") });
+                return Err(EvaluationError {
+                    span: link.span,
+                    kind: EvaluationErrorKind::Unknown("component of the link"),
+                });
             }
         };
         if self.traffic.links.len() <= id.index() {
@@ -248,9 +262,7 @@ impl Binder<'_> {
         let pair = |i: usize, j: usize| {
             (i < there.len() && j < home.len()).then(|| (out[i * home.len() + j], returned[j * there.len() + i]))
         };
-        let cost = |i: usize, j: usize| {
-            pair(i, j).map_or(0.0, |(go, come)| charge(traffic, go) + charge(back, come))
-        };
+        let cost = |i: usize, j: usize| pair(i, j).map_or(0.0, |(go, come)| charge(traffic, go) + charge(back, come));
         let latency = |i: usize, j: usize| pair(i, j).map_or(0.0, |(go, _)| go.latency_ms.unwrap_or(f64::NAN));
         let (costs, trips) = (Grid::of(&rows, &columns, cost), Grid::of(&rows, &columns, latency));
         joined(costs, trips, [from, to], traffic + back > 0.0)
@@ -359,12 +371,13 @@ fn joined(costs: Grid, trips: Grid, ends: [Side; 2], is_charged: bool) -> LinkTe
 fn mean(costs: &Arc<Grid>, ends: &[Side; 2]) -> Term {
     match ends {
         [Side::One(row), Side::One(column)] => grid(costs, row.clone(), column.clone()),
-        [Side::Many(a), Side::One(column)] => a.shared(sum_over(a, column, |place, other| grid(costs, place, other))),
-        [Side::One(row), Side::Many(b)] => b.shared(sum_over(b, row, |place, other| grid(costs, other, place))),
+        [Side::Many(a), Side::One(column)] => {
+            a.shared(sum_over(a, column, costs, |place, other| grid(costs, place, other)))
+        }
+        [Side::One(row), Side::Many(b)] => b.shared(sum_over(b, row, costs, |place, other| grid(costs, other, place))),
         [Side::Many(a), Side::Many(b)] => {
             let from = |place: &f64| {
-                let paid = b.over(Aggregate::Sum, grid(costs, Term::Constant(*place), b.key()), None);
-                binary(BinaryOp::Multiply, a.count(*place), paid)
+                a.paid_from(*place, costs, b.over(Aggregate::Sum, grid(costs, Term::Constant(*place), b.key()), None))
             };
             a.shared(b.shared(total(a.places.iter().map(from))))
         }
@@ -373,12 +386,12 @@ fn mean(costs: &Arc<Grid>, ends: &[Side; 2]) -> Term {
 
 /// The sum of a table over the instances of one end. A varying number of instances divides it afterwards, and then what
 /// depends on two parts of the placement must be a formula over counts of one.
-fn sum_over(many: &Many, other: &Term, table: impl Fn(Term, Term) -> Term) -> Term {
+fn sum_over(many: &Many, other: &Term, costs: &Grid, table: impl Fn(Term, Term) -> Term) -> Term {
     let (low, high) = many.cardinality;
     if low == high || matches!(other, Term::Constant(_)) {
         return many.over(Aggregate::Sum, table(many.key(), other.clone()), None);
     }
-    let of = |place: &f64| binary(BinaryOp::Multiply, many.count(*place), table(Term::Constant(*place), other.clone()));
+    let of = |place: &f64| many.paid_from(*place, costs, table(Term::Constant(*place), other.clone()));
     total(many.places.iter().map(of))
 }
 
@@ -386,7 +399,9 @@ fn sum_over(many: &Many, other: &Term, table: impl Fn(Term, Term) -> Term) -> Te
 fn longest(trips: &Arc<Grid>, ends: &[Side; 2]) -> Term {
     match ends {
         [Side::One(row), Side::One(column)] => grid(trips, row.clone(), column.clone()),
-        [Side::Many(a), Side::One(column)] => a.if_any(a.over(Aggregate::Max, grid(trips, a.key(), column.clone()), None)),
+        [Side::Many(a), Side::One(column)] => {
+            a.if_any(a.over(Aggregate::Max, grid(trips, a.key(), column.clone()), None))
+        }
         [Side::One(row), Side::Many(b)] => b.if_any(b.over(Aggregate::Max, grid(trips, row.clone(), b.key()), None)),
         [Side::Many(a), Side::Many(b)] => {
             let from = |place: &f64| {

@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cardinal_models::application::Direction;
 use cardinal_models::application::{ComponentId, DataId, Home, Structure};
@@ -237,10 +238,15 @@ fn free(snapshot: &Snapshot, id: ComponentId) -> Result<Vec<Placement>, TooLarge
 /// Every set of at most so many places of the catalog for the replicas of a data source.
 fn replicas(snapshot: &Snapshot, data: DataId, most: u32) -> Result<Vec<Placement>, TooLarge> {
     let mut found = vec![Placement::default()];
-    for place in snapshot.catalog.places() {
+    // A region that no offer is in may be named too.
+    let named = snapshot.application.data.iter().flat_map(|source| source.candidates(&snapshot.catalog));
+    let mut places: Vec<Arc<str>> = snapshot.catalog.places().iter().cloned().chain(named).map(|p| p.name).collect();
+    places.sort();
+    places.dedup();
+    for place in places {
         for i in 0..found.len() {
             let mut more = found[i].clone();
-            more.replicas.push(Replica { data, place: place.name.clone() });
+            more.replicas.push(Replica { data, place: place.clone() });
             found.push(more);
         }
         if found.len() > MOST_PLACEMENTS {

@@ -183,7 +183,8 @@ fn rules(draw: &mut Draw, text: &mut String, components: &[(&str, Kind)], links:
         _ if pool => "minimize: 2 * total_cost".to_owned(),
         _ => format!("maximize: 0.1 * {} - number(total_cost)", size(first)),
     };
-    text.push_str(&format!("utility: {{{utility}}}\n"));
+    let (goal, formula) = utility.split_once(": ").unwrap_or(("minimize", "total_cost"));
+    text.push_str(&format!("utility: {{{goal}: '{formula}'}}\n"));
 }
 
 /// A placement with its replicas changed, and what is wrong with it beyond doubt, if anything is.
@@ -225,7 +226,8 @@ pub fn replicas_changed(
         }
         _ => {
             let free = snapshot.catalog.places().iter().map(|p| p.name.clone());
-            let free: Vec<_> = free.filter(|p| !changed.replicas.iter().any(|r| r.data == data && r.place == *p)).collect();
+            let free: Vec<_> =
+                free.filter(|p| !changed.replicas.iter().any(|r| r.data == data && r.place == *p)).collect();
             let missing = (most + 1).saturating_sub(own) as usize;
             if free.len() < missing || missing == 0 || own < least {
                 return None;

@@ -14,6 +14,7 @@ use cardinal_solver::Outcome;
 use cardinal_solver::explain::UserRule;
 use indexmap::IndexMap;
 
+use super::traffic;
 use super::{
     Answer, CatalogAnswer, ChangeAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer, ObjectiveAnswer,
     ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
@@ -63,6 +64,9 @@ pub fn compose(parts: Composition<'_>) -> Answer {
         bound: solution.and_then(|s| finite(s.bound)),
         gap: solution.and_then(|s| finite(s.gap)),
         cost_per_hour: solution.map(|s| s.cost.units()),
+        cost: placement.and_then(|p| traffic::cost(snapshot, p)),
+        egress: placement.map_or_else(Vec::new, |p| traffic::egress(snapshot, p)),
+        data: placement.map_or_else(IndexMap::new, |p| traffic::data(snapshot, p)),
         components: placement.map_or_else(IndexMap::new, |p| components(snapshot, p)),
         nodes: placement.map_or_else(Vec::new, |p| nodes(snapshot, p)),
         timing_ms: TimingAnswer {
@@ -187,7 +191,7 @@ fn current(snapshot: &Snapshot, now: &CurrentDeployment, solution: Option<&Solut
     };
     CurrentAnswer {
         utility,
-        cost_per_hour: gone.map(|gone| (now.placement.cost(&snapshot.catalog) + gone).units()),
+        cost_per_hour: gone.zip(traffic::running(snapshot, now)).map(|(gone, now)| (now + gone).units()),
         violations,
         vanished: now.vanished.iter().map(|v| v.offer.to_string()).collect(),
         changes: solution.map_or_else(Vec::new, |s| changes(snapshot, &now.placement, &now.vanished, &s.placement)),

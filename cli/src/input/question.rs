@@ -7,7 +7,7 @@ use cardinal_models::application::Component;
 use cardinal_models::snapshot::Snapshot;
 
 use super::model::{self, Goal, Model};
-use super::{catalogs, current, metrics};
+use super::{catalogs, current, metrics, network};
 use crate::arguments::Inputs;
 use crate::clock;
 use crate::failure::{Failure, Finding};
@@ -47,7 +47,10 @@ pub fn load(arguments: &Inputs) -> Result<Asked, Failure> {
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => return Err(failure),
     };
+    let mut catalog = catalog;
     catalogs::check_currency(&model, &catalog, &arguments.catalogs)?;
+    warnings.extend(network::complete(&mut catalog, &arguments.network)?);
+    warnings.extend(network::gaps(&model, &catalog));
     if let Some(age) = clock::age_days(&catalog.date, clock::today()).filter(|age| *age > AGE_DAYS_MAX) {
         let message = format!("the prices of the catalog are {age} days old");
         warnings.push(Finding::warning(message).help("read them anew; see `cardinal catalog import --help`"));

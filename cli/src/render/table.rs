@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::diagnostics::clean;
 use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table, table_of};
-use super::{conflict, why, why_not};
+use super::{conflict, traffic, why, why_not};
 use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
 
 /// What ended a solve that is not proven to the end.
@@ -27,6 +27,7 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
     headline(&mut out, answer, ended_by);
     if nodeless(answer) {
         line(&mut out, "\n  Nothing is deployed: every component has no instances, and no node is needed.");
+        traffic::sections(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
@@ -39,6 +40,7 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
         placement(&mut out, answer);
         settings(&mut out, answer);
         shared_nodes(&mut out, answer);
+        traffic::sections(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
@@ -111,6 +113,7 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
         if has_cost {
             line(out, &format!("  cost     {}, {:.2}{month}/month", money(answer, cost), cost * HOURS_PER_MONTH));
         }
+        traffic::split(out, answer);
         let goal = format!("{} {}", answer.objective.direction, clean(&answer.objective.formula));
         if has_cost || !answer.objective.is_default {
             line(out, &format!("  utility  {}  {}", number(utility), paint(DIM, &format!("({goal})"))));

@@ -63,7 +63,8 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn storage_cost(&self, id: DataId, view: View<'_>) -> Evaluated<f64> {
-        let source = self.snapshot.application.data.get(id.index()).ok_or(EvaluationErrorKind::Unknown("data source"))?;
+        let source =
+            self.snapshot.application.data.get(id.index()).ok_or(EvaluationErrorKind::Unknown("data source"))?;
         let replicas = self.replicas(id, view)?;
         Ok(source.replica_cost() * replicas.len() as f64)
     }
@@ -77,7 +78,10 @@ impl Evaluator<'_> {
         for (amount, formula) in amounts.iter_mut().zip([&link.traffic, &link.back]) {
             *amount = self.number_of(formula, View { item: None, ..view })?;
             if *amount < 0.0 {
-                return Err(EvaluationError { span: formula.span, kind: EvaluationErrorKind::Negative(link.name.clone()) });
+                return Err(EvaluationError {
+                    span: formula.span,
+                    kind: EvaluationErrorKind::Negative(link.name.clone()),
+                });
             }
         }
         let [traffic, back] = amounts;
@@ -108,7 +112,8 @@ impl Evaluator<'_> {
         let amount = |formula| self.number_of(formula, View { item: None, ..view }).unwrap_or(0.0);
         let mut longest = 0.0f64;
         for flow in self.flows(link, amount(&link.traffic), amount(&link.back), view)? {
-            let unknown = || EvaluationErrorKind::UnknownLatency { from: flow.from.name.clone(), to: flow.to.name.clone() };
+            let unknown =
+                || EvaluationErrorKind::UnknownLatency { from: flow.from.name.clone(), to: flow.to.name.clone() };
             longest = longest.max(self.between(&flow.from, &flow.to).latency_ms.ok_or_else(unknown)?);
         }
         Ok(longest)
@@ -146,7 +151,9 @@ impl Evaluator<'_> {
                     flows.push(Flow { from, to: share.place, part: share.part });
                 }
             }
-            (End::Data(_), End::Data(_)) => return Err(EvaluationErrorKind::Unknown("component at an end of the link")),
+            (End::Data(_), End::Data(_)) => {
+                return Err(EvaluationErrorKind::Unknown("component at an end of the link"));
+            }
         }
         Ok(flows)
     }
@@ -182,7 +189,8 @@ impl Evaluator<'_> {
     /// Where the replicas of a data source are, in the order of their names.
     fn replicas(&self, data: DataId, view: View<'_>) -> Evaluated<Vec<Place>> {
         let catalog = &self.snapshot.catalog;
-        let source = self.snapshot.application.data.get(data.index()).ok_or(EvaluationErrorKind::Unknown("data source"))?;
+        let source =
+            self.snapshot.application.data.get(data.index()).ok_or(EvaluationErrorKind::Unknown("data source"))?;
         let mut places: Vec<Place> = match &source.home {
             Home::Fixed(_) => source.candidates(catalog),
             Home::Chosen { .. } => view.placement.replicas_of(data).map(|name| catalog.place(name)).collect(),
@@ -199,7 +207,8 @@ impl Evaluator<'_> {
     fn nearest(&self, place: &Place, replicas: &[Place], [to, back]: [f64; 2], data: DataId) -> Evaluated<Place> {
         let rank = |replica: &Place| {
             let (there, home) = (self.between(place, replica), self.between(replica, place));
-            let charge = |gb: f64, c: Connection| if gb > 0.0 { gb * c.egress_per_gb.unwrap_or(f64::INFINITY) } else { 0.0 };
+            let charge =
+                |gb: f64, c: Connection| if gb > 0.0 { gb * c.egress_per_gb.unwrap_or(f64::INFINITY) } else { 0.0 };
             (there.latency_ms.unwrap_or(f64::INFINITY), charge(to, there) + charge(back, home))
         };
         let ranked = replicas.iter().map(|replica| (rank(replica), replica));

@@ -177,7 +177,8 @@ impl Resolver<'_> {
         }
         let (from, to) = (from?, to?);
         if matches!((from, to), (End::Data(_), End::Data(_))) {
-            let finding = Diagnostic::error(link.to.span, "both ends are data sources, and data do not send by themselves");
+            let finding =
+                Diagnostic::error(link.to.span, "both ends are data sources, and data do not send by themselves");
             self.report(path, finding.help("name the component that moves the data at one end"));
             return None;
         }
@@ -223,7 +224,10 @@ impl Resolver<'_> {
         let expr = self.formula(path, written, Expected::Number)?;
         if self.facts(&expr).depends_on_deployment {
             let finding = Diagnostic::error(written.span, "the traffic depends on the deployment that is to be found");
-            self.report(path, finding.help("let it depend on metrics and constants; it is that of all instances together"));
+            self.report(
+                path,
+                finding.help("let it depend on metrics and constants; it is that of all instances together"),
+            );
             return None;
         }
         let own = match &expr.ty {
@@ -256,15 +260,14 @@ impl Resolver<'_> {
         let ms = Type::Number(Some(Unit::MILLISECOND));
         let mut limits = Vec::new();
         for link in links {
-            let (Some(limit), Some(id)) = (link.latency_ms, self.scope.links.get(&link.name).copied()) else { continue };
+            let (Some(limit), Some(id)) = (link.latency_ms, self.scope.links.get(&link.name).copied()) else {
+                continue;
+            };
             let written = self.document.links.get(&link.name).and_then(|l| l.latency.as_ref());
             let span = written.map_or(link.span, |w| w.span);
             let side = |kind| Box::new(Expr { kind, ty: ms.clone(), span });
-            let kind = ExprKind::Binary(
-                BinaryOp::LessEqual,
-                side(ExprKind::LinkLatency(id)),
-                side(ExprKind::Number(limit)),
-            );
+            let kind =
+                ExprKind::Binary(BinaryOp::LessEqual, side(ExprKind::LinkLatency(id)), side(ExprKind::Number(limit)));
             let name = format!("{}.latency", link.name);
             let limit = written.map_or_else(String::new, |w| w.value.to_string());
             limits.push(Constraint {
@@ -278,3 +281,6 @@ impl Resolver<'_> {
         limits
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,7 +285,8 @@ impl Formulation<'_> {
                 let mut encoded = Encoded::default();
                 for (i, pattern) in patterns.list.iter().enumerate() {
                     let n = f64::from(pattern.count(fleet.component));
-                    let x = value_at(&PoolPoint { formulation: self, component: fleet.component, offer: pattern.offer });
+                    let x =
+                        value_at(&PoolPoint { formulation: self, component: fleet.component, offer: pattern.offer });
                     match x.is_nan() {
                         _ if n == 0.0 => {}
                         true => encoded.undefined.push(first + i),

@@ -10,6 +10,7 @@ mod conditional;
 mod defined;
 mod dominance;
 mod encode;
+mod pool;
 mod rules;
 mod tabulate;
 mod traffic;

@@ -21,7 +21,7 @@ use crate::term::{FleetTerm, Point, Slot, Term};
 /// The combinations of values that some leaves of one part can take.
 #[derive(Clone, Debug)]
 pub(crate) struct Marginal {
-    part: Part,
+    pub(super) part: Part,
     pub(super) leaves: Vec<Term>,
     /// The values of the leaves, by combination.
     pub(super) values: Vec<Vec<f64>>,
@@ -399,66 +399,6 @@ impl Formulation<'_> {
             self.one_hot.push((first, length));
         }
         first
-    }
-
-    /// The combinations of numbers of instances of shared components.
-    fn pool_marginal(&mut self, leaves: Vec<Term>, all: &[Part]) -> Result<Marginal, FormulateError> {
-        let mut components: Vec<ComponentId> = Vec::new();
-        for leaf in &leaves {
-            match leaf {
-                Term::Cardinality(c) => components.push(*c),
-                Term::Fleet(f) if outside(f).is_empty() && !self.looks_at_places(f) => {
-                    components.push(f.component);
-                }
-                _ => return Err(FormulateError::NonlinearPool),
-            }
-        }
-        components.sort_unstable();
-        components.dedup();
-        let mut grid: Vec<Vec<u32>> = vec![Vec::new()];
-        for component in &components {
-            let allowed = &self.snapshot.application[*component].cardinality;
-            if allowed.count().saturating_mul(grid.len() as u64) > MOST_COMBINATIONS as u64 {
-                return Err(self.too_many(all));
-            }
-            grid = grid.iter().flat_map(|g| allowed.iter().map(|n| [g.as_slice(), &[n]].concat())).collect();
-        }
-        let column = self.one_of(grid.len());
-        for (j, component) in components.iter().enumerate() {
-            let mut row = Linear::default();
-            row.add(&self.cardinality(*component), -1.0);
-            row.terms.extend(grid.iter().enumerate().map(|(t, g)| (column + t, f64::from(g[j]))));
-            self.row(row, 0.0, 0.0);
-        }
-        let point = OfferPoint { component: ComponentId(u32::MAX), choices: &self.space.pool, offer: 0 };
-        let values = grid
-            .iter()
-            .map(|g| {
-                let n_of =
-                    |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
-                leaves
-                    .iter()
-                    .map(|leaf| match leaf {
-                        Term::Cardinality(c) => n_of(*c),
-                        Term::Fleet(f) => {
-                            let n = n_of(f.component);
-                            let counts = f.filter.as_ref().map_or(1.0, |t| t.evaluate(&point));
-                            let n = if counts == 0.0 { 0.0 } else { n };
-                            match f.aggregate {
-                                Aggregate::Count => n,
-                                Aggregate::Sum if n == 0.0 => 0.0,
-                                Aggregate::Sum => n * f.body.evaluate(&point),
-                                _ if n == 0.0 => f64::NAN,
-                                _ => f.body.evaluate(&point),
-                            }
-                        }
-                        _ => f64::NAN,
-                    })
-                    .collect()
-            })
-            .collect();
-        let indicators = (0..grid.len()).map(|t| Linear { terms: vec![(column + t, 1.0)], constant: 0.0 }).collect();
-        Ok(Marginal { part: Part::Pool, leaves, values, indicators })
     }
 }
 

@@ -126,6 +126,7 @@ fn keep_offers(snapshot: &mut Snapshot, offers: &Selector, keep: impl Fn(bool) -
     let chosen = offers.offers(&snapshot.catalog)?;
     let before = snapshot.catalog.clone();
     let mut catalog = Catalog::new(&before.currency, &before.date, &before.source);
+    catalog.network.clone_from(&before.network);
     for (index, offer) in before.iter() {
         // The configurations of a component are its own, and no offers that could be had or not.
         if offer.configuration.is_some() || keep(chosen.binary_search(&index).is_ok()) {
@@ -146,6 +147,8 @@ fn keep_offers(snapshot: &mut Snapshot, offers: &Selector, keep: impl Fn(bool) -
                 }),
             }
         }
+        now.placement.settings.clone_from(&current.placement.settings);
+        now.placement.replicas.clone_from(&current.placement.replicas);
         now.placement.normalize();
         snapshot.current = Some(now);
     }
@@ -247,6 +250,11 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         *budget = Spanned::made(changed_scalar(&budget.value, amount, Whole::No));
         return Ok(());
     }
+    let link = name.strip_suffix(".latency").unwrap_or(name);
+    if let Some((_, link)) = document.links.0.iter_mut().find(|(n, l)| n.value == link && l.latency.is_some()) {
+        link.latency = link.latency.as_ref().map(|w| Spanned::made(changed_scalar(&w.value, amount, Whole::No)));
+        return Ok(());
+    }
     let (quota_name, key) = match name.split_once('.') {
         Some((quota, key)) => (quota, Some(key)),
         None => (name, None),
@@ -257,9 +265,14 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         .chain(document.slo.iter())
         .map(|(n, _)| n.value.clone())
         .chain(document.quotas.iter().map(|(n, _)| n.value.clone()))
+        .chain(limited_links(document))
         .collect();
     let Some((_, quota)) = document.quotas.0.iter_mut().find(|(n, _)| n.value == quota_name) else {
-        return Err(unknown("constraint, SLO or quota", name, known.iter().map(String::as_str)));
+        return Err(unknown(
+            "constraint, SLO, quota or link with a latency limit",
+            name,
+            known.iter().map(String::as_str),
+        ));
     };
     set_quota(quota, quota_name, key, amount)
 }
@@ -360,12 +373,19 @@ fn limited(
     Ok(format!("{head}({after}){tail}"))
 }
 
+/// The names of the latency limits of links.
+fn limited_links(document: &ModelDocument) -> Vec<String> {
+    let limited = document.links.iter().filter(|(_, link)| link.latency.is_some());
+    limited.map(|(name, _)| format!("{}.latency", name.value)).collect()
+}
+
 fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     let mut known: Vec<String> = Vec::new();
     known.extend(document.constraints.iter().chain(document.slo.iter()).map(|(n, _)| n.value.clone()));
     known.extend(document.structure.iter().map(|(n, _)| n.value.clone()));
     known.extend(document.quotas.iter().map(|(n, _)| n.value.clone()));
     known.extend(document.budget.iter().map(|_| "budget".to_owned()));
+    known.extend(limited_links(document));
     if !known.iter().any(|n| n == name) {
         return Err(unknown("constraint, SLO, structural rule or quota", name, known.iter().map(String::as_str)));
     }
@@ -375,6 +395,11 @@ fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     document.quotas.0.retain(|(n, _)| n.value != name);
     if name == "budget" {
         document.budget = None;
+    }
+    for (link, properties) in &mut document.links.0 {
+        if name == format!("{}.latency", link.value) {
+            properties.latency = None;
+        }
     }
     Ok(())
 }
