@@ -28,6 +28,8 @@ const NOWHERE: &str = "\u{1}";
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     links: Vec<Option<LinkTerms>>,
+    /// Components as ends of links.
+    sides: Vec<(ComponentId, Located)>,
     /// By data source: the sets of places that its replicas can be in.
     sets: Vec<Vec<Vec<Place>>>,
 }
@@ -58,6 +60,14 @@ enum Side {
     One(Term),
     /// In several places at once.
     Many(Many),
+}
+
+/// A component as an end of a link, with the places in which it can be and their numbers; `None` stands for nowhere.
+#[derive(Clone, Debug)]
+struct Located {
+    side: Side,
+    places: Vec<Option<Place>>,
+    numbers: Vec<f64>,
 }
 
 /// The nodes of a mixed fleet, or the instances of a component on shared nodes.
@@ -215,8 +225,17 @@ impl Binder<'_> {
         if amount < 0.0 { Err(EvaluationError { span: formula.span, kind: negative }) } else { Ok(amount) }
     }
 
-    /// A component as an end of a link, with the places in which it can be; `None` stands for nowhere.
-    fn side(&mut self, c: ComponentId) -> (Side, Vec<Option<Place>>, Vec<f64>) {
+    /// A component as an end of a link.
+    fn side(&mut self, c: ComponentId) -> Located {
+        if let Some((_, known)) = self.traffic.sides.iter().find(|(known, _)| *known == c) {
+            return known.clone();
+        }
+        let located = self.locate(c);
+        self.traffic.sides.push((c, located.clone()));
+        located
+    }
+
+    fn locate(&mut self, c: ComponentId) -> Located {
         let snapshot = self.snapshot;
         let component = &snapshot.application[c];
         let offers = admissible(&snapshot.application, &snapshot.catalog, c);
@@ -236,7 +255,8 @@ impl Binder<'_> {
         let cardinality = (component.cardinality.min(), component.cardinality.max());
         if component.hosting == Hosting::Shared || component.fleet == Fleet::Mixed {
             let codes: Vec<f64> = places.iter().map(number).collect();
-            return (Side::Many(Many { component: c, slot, places: codes.clone(), cardinality }), places, codes);
+            let side = Side::Many(Many { component: c, slot, places: codes.clone(), cardinality });
+            return Located { side, places, numbers: codes };
         }
         let key = match cardinality.0 {
             0 => {
@@ -247,15 +267,15 @@ impl Binder<'_> {
             }
             _ => key,
         };
-        let codes = places.iter().map(number).collect();
-        (Side::One(key), places, codes)
+        let numbers = places.iter().map(number).collect();
+        Located { side: Side::One(key), places, numbers }
     }
 
     fn between(&mut self, a: ComponentId, b: ComponentId, [traffic, back]: [f64; 2]) -> LinkTerms {
         let network = &self.snapshot.catalog.network;
-        let ((from, senders, rows), (to, receivers, columns)) = (self.side(a), self.side(b));
+        let (from, to) = (self.side(a), self.side(b));
         let known = |places: &[Option<Place>]| places.iter().flatten().cloned().collect::<Vec<_>>();
-        let (there, home) = (known(&senders), known(&receivers));
+        let (there, home) = (known(&from.places), known(&to.places));
         let out = network.connections(&there, &home);
         let returned = network.connections(&home, &there);
         // Nowhere stands last.
@@ -264,14 +284,15 @@ impl Binder<'_> {
         };
         let cost = |i: usize, j: usize| pair(i, j).map_or(0.0, |(go, come)| charge(traffic, go) + charge(back, come));
         let latency = |i: usize, j: usize| pair(i, j).map_or(0.0, |(go, _)| go.latency_ms.unwrap_or(f64::NAN));
-        let (costs, trips) = (Grid::of(&rows, &columns, cost), Grid::of(&rows, &columns, latency));
-        joined(costs, trips, [from, to], traffic + back > 0.0)
+        let costs = Grid::of(&from.numbers, &to.numbers, cost);
+        let trips = Grid::of(&from.numbers, &to.numbers, latency);
+        joined(costs, trips, [from.side, to.side], traffic + back > 0.0)
     }
 
     /// A component and a data source; `amounts` go to the data and come from it.
     fn to_data(&mut self, c: ComponentId, data: DataId, [to, from]: [f64; 2]) -> LinkTerms {
         let network = &self.snapshot.catalog.network;
-        let (side, places, rows) = self.side(c);
+        let Located { side, places, numbers: rows } = self.side(c);
         let sets = &self.traffic.sets[data.index()];
         let instances: Vec<Place> = places.iter().flatten().cloned().collect();
         let mut replicas: Vec<Place> = sets.iter().flatten().cloned().collect();

@@ -180,7 +180,7 @@ pub(super) fn read_section<'s>(walker: &mut Walker<'s>, into: &mut Assembler<'s>
 
 /// The routes as a table.
 pub fn network_csv(network: &Network, currency: &str) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().comment(Some(b'#')).from_writer(Vec::new());
     let mut is_whole = writer.write_record(NETWORK_COLUMNS).is_ok();
     let told = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
     for route in &network.routes {
