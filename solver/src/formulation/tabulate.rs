@@ -387,7 +387,7 @@ impl Formulation<'_> {
     }
 
     /// Adds binary columns of which exactly one is 1.
-    fn one_of(&mut self, length: usize) -> usize {
+    pub(super) fn one_of(&mut self, length: usize) -> usize {
         let first = self.milp.columns();
         for _ in 0..length {
             self.milp.add_column(0.0, 1.0, true);
