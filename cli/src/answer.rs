@@ -4,6 +4,7 @@
 
 pub mod compose;
 mod objectives;
+mod traffic;
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -21,7 +22,7 @@ pub struct Answer {
     pub bound: Option<f64>,
     /// How far the two are apart, relative to the utility.
     pub gap: Option<f64>,
-    /// What is paid for all nodes, after commitments.
+    /// What everything costs: nodes after commitments, traffic and storage.
     pub cost_per_hour: Option<f64>,
     /// The price of all nodes before commitments, where the model has some.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +30,15 @@ pub struct Answer {
     /// What each commitment covers.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub commitments: IndexMap<String, CommitmentAnswer>,
+    /// Its parts, of a model with links or data sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostAnswer>,
+    /// What each link does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<EgressAnswer>,
+    /// Where each data source is.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub data: IndexMap<String, DataAnswer>,
     /// What each component gets.
     pub components: IndexMap<String, ComponentAnswer>,
     /// The nodes.
@@ -74,6 +84,55 @@ pub struct CommitmentAnswer {
     pub saved_per_hour: f64,
     /// Its last day.
     pub until: Option<String>,
+}
+
+/// The parts of the cost, per hour.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CostAnswer {
+    /// The price of all nodes.
+    pub machines: f64,
+    /// What traffic between regions costs.
+    pub egress: f64,
+    /// What storing data costs.
+    pub storage: f64,
+}
+
+/// What a link does.
+#[derive(Clone, Debug, Serialize)]
+pub struct EgressAnswer {
+    /// Its name.
+    pub link: String,
+    /// The component or data source that sends.
+    pub from: String,
+    /// The component or data source that receives.
+    pub to: String,
+    /// How much goes both ways.
+    pub gb_per_hour: f64,
+    /// How much of it goes from one region to another.
+    pub crossing_gb_per_hour: f64,
+    /// What it costs.
+    pub cost_per_hour: f64,
+    /// The longest round trip between instances that talk; null when it is not known.
+    pub latency_ms: Option<f64>,
+    /// The longest that is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_limit_ms: Option<f64>,
+}
+
+/// Where a data source is.
+#[derive(Clone, Debug, Serialize)]
+pub struct DataAnswer {
+    /// The places of its replicas, `provider/region`.
+    pub regions: Vec<String>,
+    /// True when they were chosen with the placement.
+    pub chosen: bool,
+    /// The size of each.
+    pub size_gb: f64,
+    /// What storing them costs.
+    pub storage_per_hour: f64,
+    /// How much has to be copied to get from what runs now to this; left out while nothing runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves_gb: Option<f64>,
 }
 
 /// What a component gets.

@@ -188,6 +188,10 @@ pub struct Inputs {
     /// none is given
     #[arg(long = "catalog", value_name = "FILE")]
     pub catalogs: Vec<PathBuf>,
+    /// Latency and egress prices between places, a table with the columns from, to, latency_ms and egress_price_per_gb;
+    /// may be repeated, later files win over the built-in figures and those of catalogs
+    #[arg(long, value_name = "FILE")]
+    pub network: Vec<PathBuf>,
     /// The value of a metric, in the metric's unit or with one: `requests=260`, `rt=120ms`; may be repeated
     #[arg(long = "metric", value_name = "NAME=VALUE")]
     pub metrics: Vec<String>,
@@ -419,6 +423,31 @@ pub enum Catalog {
     Import(CatalogImport),
     /// Write a catalog with its prices in another currency
     Convert(CatalogConvert),
+    /// Show what is known of the network: routes, or latency and egress prices between places
+    Network(CatalogNetwork),
+}
+
+const NETWORK_EXAMPLES: &str = "\
+Examples:
+  cardinal catalog network
+  cardinal catalog network eu-central-1 us-east-1 westeurope
+  cardinal catalog network aws/eu-central-1 openstack/RegionOne --network measured.csv --output csv";
+
+/// Show the network.
+#[derive(Debug, Args)]
+#[command(after_help = NETWORK_EXAMPLES)]
+pub struct CatalogNetwork {
+    /// Places, `provider/region` or a region: what is known between each two of them; none for all routes
+    pub places: Vec<String>,
+    /// Catalogs whose places and routes count; the built-in one when none is given
+    #[arg(long = "catalog", value_name = "FILE")]
+    pub catalogs: Vec<PathBuf>,
+    /// Further routes, as in `solve --network`; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub network: Vec<PathBuf>,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: CatalogForm,
 }
 
 const SHOW_EXAMPLES: &str = "\

@@ -6,4 +6,5 @@ pub mod files;
 pub mod load;
 pub mod metrics;
 pub mod model;
+pub mod network;
 pub mod question;

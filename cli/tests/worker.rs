@@ -35,6 +35,7 @@ fn job(model: &str) -> Job {
         model: text("model.yaml", model),
         from: None,
         catalogs: vec![CatalogText::Text(text("offers.csv", OFFERS))],
+        networks: Vec::new(),
         metrics: Vec::new(),
         maximize: None,
         minimize: None,

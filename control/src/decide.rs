@@ -14,7 +14,7 @@ use cardinal_adapter::plan::{Plan, PlanRequest};
 use cardinal_adapter::rules::Rules;
 use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
-use cardinal_models::placement::{DeployedComponent, DeployedNodes, Deployment, Placement};
+use cardinal_models::placement::{DeployedComponent, DeployedData, DeployedNodes, Deployment, Placement};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
 use cardinal_solver::{Outcome, Settings, SolveError, solve};
@@ -289,5 +289,10 @@ fn by_name(snapshot: &Snapshot, placement: &Placement) -> Deployment {
             component.attributes.insert(setting.attribute.name().to_owned(), setting.value.0);
         }
     }
-    Deployment { nodes: nodes.collect(), components }
+    let mut data: BTreeMap<String, DeployedData> = BTreeMap::new();
+    for replica in &placement.replicas {
+        let source = application.data[replica.data.index()].name.to_string();
+        data.entry(source).or_default().regions.push(replica.place.to_string());
+    }
+    Deployment { nodes: nodes.collect(), components, data }
 }

@@ -1,8 +1,8 @@
-//! Catalogs in every form, and writing what was read.
+//! Catalogs in every form and tables of routes, and writing what was read.
 #![no_main]
 
 use cardinal_fuzz::{check_findings, check_refusal, source};
-use cardinal_interop::catalog::{CatalogFormat, read_catalog, to_csv, to_yaml};
+use cardinal_interop::catalog::{CatalogFormat, network_csv, read_catalog, read_network, to_csv, to_yaml};
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::Source;
 use libfuzzer_sys::fuzz_target;
@@ -22,6 +22,15 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(again(to_csv(&catalog), CatalogFormat::NativeCsv).len(), catalog.len());
             let written = to_yaml(&catalog);
             assert_eq!(again(written.clone(), CatalogFormat::NativeYaml).offers(), catalog.offers(), "{written}");
+        }
+        Err(findings) => check_refusal(&source, &findings),
+    }
+    match read_network(&source) {
+        Ok((read, warnings)) => {
+            check_findings(&source, &warnings);
+            let written = network_csv(&read.network, &read.currency);
+            let again = read_network(&Source::new("written", written)).map(|(again, _)| again);
+            assert_eq!(again.as_ref().ok(), Some(&read));
         }
         Err(findings) => check_refusal(&source, &findings),
     }

@@ -58,7 +58,7 @@ fn value(application: &Application, name: &str, values: &[(&str, &str, f64)]) ->
         attribute: Attribute::named(attribute).unwrap_or_else(|| Attribute::Label((*attribute).into())),
         value: SettingValue(*value),
     };
-    let placement = Placement { groups: Vec::new(), settings: values.iter().map(setting).collect() };
+    let placement = Placement { settings: values.iter().map(setting).collect(), ..Placement::default() };
     let snapshot = Snapshot::new(Arc::new(application.clone()), Arc::new(Catalog::default()));
     let constraint = application.constraints.iter().find(|c| c.name.as_ref() == name).unwrap();
     f64::from(u8::from(Evaluator::new(&snapshot).bool(&constraint.formula, &placement).unwrap()))

@@ -1,7 +1,10 @@
 //! The application model with every name resolved and every formula typed: what the solver, the evaluator and the
 //! checker work on. Made from a [`crate::document::ModelDocument`] by [`crate::resolve`].
 
+mod data;
 mod objective;
+
+pub use data::{DataId, DataSource, End, Home, Link, LinkId};
 
 use std::sync::Arc;
 
@@ -59,6 +62,10 @@ pub struct Application {
     pub quotas: Vec<Quota>,
     /// Capacity that is paid for already.
     pub commitments: Vec<Commitment>,
+    /// The data sources, in the order of the file.
+    pub data: Vec<DataSource>,
+    /// Traffic between components and to data, in the order of the file.
+    pub links: Vec<Link>,
     /// Constraints that may be violated at a price, which the first objective pays.
     pub soft: Vec<Soft>,
     /// What is best, first of all.
@@ -75,6 +82,22 @@ impl Application {
     /// The component with a name.
     pub fn component(&self, name: &str) -> Option<ComponentId> {
         self.components.iter().position(|c| c.name.as_ref() == name).map(|i| ComponentId(i as u32))
+    }
+
+    /// The data source with a name.
+    pub fn data_source(&self, name: &str) -> Option<DataId> {
+        self.data.iter().position(|d| d.name.as_ref() == name).map(|i| DataId(i as u32))
+    }
+
+    /// True when a link has the component at an end.
+    pub fn has_link(&self, component: ComponentId) -> bool {
+        self.links.iter().any(|l| [l.from, l.to].contains(&End::Component(component)))
+    }
+
+    /// True when it matters in which region a shared node is: a link has a shared component at an end.
+    pub fn pool_counts_places(&self) -> bool {
+        let ids = (0..self.components.len()).map(|i| ComponentId(i as u32));
+        ids.filter(|c| self[*c].hosting == Hosting::Shared).any(|c| self.has_link(c))
     }
 
     /// True when a rule looks at the zones of shared nodes.

@@ -1,8 +1,9 @@
 //! A catalog: a set of offers with a currency, a date and a source.
 
-use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::{Arc, OnceLock};
 
+use crate::network::{Network, Place};
 use crate::offer::Offer;
 
 /// Index of an offer in its [`Catalog`].
@@ -18,8 +19,12 @@ pub struct Catalog {
     pub date: String,
     /// Where the prices come from.
     pub source: String,
+    /// What is known of the network between the places of the offers.
+    pub network: Network,
     offers: Vec<Offer>,
     by_id: FxHashMap<Arc<str>, OfferIndex>,
+    /// Where the offers are, once it is asked for.
+    places: OnceLock<Vec<Place>>,
 }
 
 impl Catalog {
@@ -30,6 +35,7 @@ impl Catalog {
 
     /// Adds an offer; an offer with the same id is replaced and given back.
     pub fn insert(&mut self, offer: Offer) -> Option<Offer> {
+        self.places.take();
         if let Some(index) = self.by_id.get(&offer.id) {
             return Some(std::mem::replace(&mut self.offers[index.0 as usize], offer));
         }
@@ -52,6 +58,43 @@ impl Catalog {
     /// The offer with an id.
     pub fn find(&self, id: &str) -> Option<OfferIndex> {
         self.by_id.get(id).copied()
+    }
+
+    /// Where the offers are, configurations left out, in the order of the names of places.
+    pub fn places(&self) -> &[Place] {
+        self.places.get_or_init(|| {
+            let mut seen: FxHashSet<(&str, &str, &str)> = FxHashSet::default();
+            let offers = self.offers.iter().filter(|o| o.configuration.is_none());
+            let new = offers.filter(|o| {
+                let country = if o.region.is_empty() { o.country.as_ref() } else { "" };
+                seen.insert((&o.provider, &o.region, country))
+            });
+            let mut places: Vec<Place> = new.map(Place::of).collect();
+            // A stable sort: of offers that tell a place differently the first counts.
+            places.sort_by(|a, b| a.name.cmp(&b.name));
+            places.dedup_by(|a, b| a.name == b.name);
+            places
+        })
+    }
+
+    /// Where an offer is.
+    pub fn place_of(&self, offer: &Offer) -> Place {
+        let name = crate::network::name_of(offer);
+        let places = self.places();
+        let known = places.binary_search_by(|p| p.name.cmp(&name)).ok();
+        known.map_or_else(|| Place::of(offer), |at| places[at].clone())
+    }
+
+    /// The place with a name, `provider/region` or a region: where offers of this name are, else what the name itself
+    /// tells.
+    pub fn place(&self, name: &str) -> Place {
+        let places = self.places();
+        let known = places.iter().find(|p| p.name.eq_ignore_ascii_case(name));
+        let known = known.or_else(|| {
+            let mut same = places.iter().filter(|p| p.region.eq_ignore_ascii_case(name));
+            same.next().filter(|_| same.next().is_none())
+        });
+        known.cloned().unwrap_or_else(|| Place::named(name))
     }
 
     /// The number of offers.

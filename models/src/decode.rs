@@ -4,6 +4,7 @@
 //! Three steps, each in a file of its own: the text becomes a tree with places (`tree`); the sections of a model are
 //! read from the tree (`sections`, `objectives`) with the means to read one value (`fields`).
 
+mod data;
 mod fields;
 mod objectives;
 mod sections;

@@ -2,7 +2,10 @@
 //! resolved or any formula parsed. The JSON Schema is generated from these types, and the writers of foreign formats
 //! build them.
 
+mod data;
 mod objectives;
+
+pub use data::{DataDocument, LinkDocument};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -171,6 +174,12 @@ pub struct ModelDocument {
     /// in `total_cost` until it is used up.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub commitments: Entries<CommitmentDocument>,
+    /// Data that components read and write.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub data: Entries<DataDocument>,
+    /// Traffic between components and to data, with its latency limits.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub links: Entries<LinkDocument>,
     /// What is best. Without it the total cost is minimised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utility: Option<UtilityDocument>,

@@ -4,13 +4,17 @@
 //! Every comparison uses [`crate::tolerance`]; what is undefined is an error with its place, and neither NaN nor an
 //! infinity ever leaves this module.
 
+mod traffic;
+
+pub use traffic::LinkUse;
+
 use std::cell::RefCell;
 use std::fmt::{self, Display, Formatter};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::admissible::admissible;
-use crate::application::{Component, ComponentId, MetricId};
+use crate::application::{Component, ComponentId, DataId, LinkId, MetricId};
 use crate::catalog::OfferIndex;
 use crate::document::Hosting;
 use crate::formula::expr::{Aggregate, BinaryOp, Expr, ExprKind, Type};
@@ -89,6 +93,42 @@ pub enum EvaluationErrorKind {
     },
     /// `current(...)` without a fallback while nothing runs.
     NothingRunning,
+    /// The network tells no price for what goes this way.
+    UnknownPrice {
+        /// Whence.
+        from: Arc<str>,
+        /// Whither.
+        to: Arc<str>,
+    },
+    /// The network tells no latency, and the places do not tell where they are.
+    UnknownLatency {
+        /// Whence.
+        from: Arc<str>,
+        /// Whither.
+        to: Arc<str>,
+    },
+    /// Nothing says where the replicas of a data source are.
+    NoReplica(Arc<str>),
+    /// A data source may be in fewer places than it has replicas.
+    TooFewPlaces {
+        /// The data source.
+        data: Arc<str>,
+        /// The places.
+        places: usize,
+        /// The replicas.
+        least: u32,
+    },
+    /// The replicas of a data source can be put in more ways than can be listed.
+    TooManyWays {
+        /// The data source.
+        data: Arc<str>,
+        /// How many.
+        ways: f64,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The traffic of a link is below 0.
+    Negative(Arc<str>),
     /// The placement or the formula names something that does not exist: a fault of the program that made it.
     Unknown(&'static str),
     /// The numbers of instances or nodes are too large to be counted.
@@ -119,6 +159,20 @@ impl Display for EvaluationErrorKind {
                 write!(f, "the nodes of `{component}` differ in their {}", attribute.name())
             }
             EvaluationErrorKind::NothingRunning => f.write_str("nothing runs yet, and `current` has no fallback"),
+            EvaluationErrorKind::UnknownPrice { from, to } => {
+                write!(f, "no price is known for traffic from `{from}` to `{to}`")
+            }
+            EvaluationErrorKind::UnknownLatency { from, to } => {
+                write!(f, "no latency is known between `{from}` and `{to}`")
+            }
+            EvaluationErrorKind::NoReplica(data) => write!(f, "there is no place for the data source `{data}`"),
+            EvaluationErrorKind::TooFewPlaces { data, places, least } => {
+                write!(f, "the catalog has {places} places for the {least} replicas of `{data}`")
+            }
+            EvaluationErrorKind::TooManyWays { data, ways, limit } => {
+                write!(f, "the replicas of `{data}` can be put in {ways} ways, more than {limit}")
+            }
+            EvaluationErrorKind::Negative(link) => write!(f, "the traffic of `{link}` is below 0"),
             EvaluationErrorKind::Unknown(what) => write!(f, "there is no such {what}"),
             EvaluationErrorKind::TooMany => f.write_str("there are too many instances or nodes to count"),
             EvaluationErrorKind::TooDeep => f.write_str("the metrics refer to each other too deeply"),
@@ -244,8 +298,11 @@ impl<'s> Evaluator<'s> {
             ExprKind::Attribute(component, attribute) => {
                 self.attribute(*component, attribute, &expr.ty, view).map_err(at)
             }
-            ExprKind::TotalCost => self.total_cost(view).map_err(at),
+            ExprKind::TotalCost => self.total_cost(expr.span, view),
             ExprKind::NodeCount => Ok(Value::Number(node_count(view))),
+            ExprKind::LinkCost(link) => finite(self.link_use(*link, view)?.cost).map_err(at),
+            ExprKind::LinkLatency(link) => self.link_latency(*link, view).and_then(finite).map_err(at),
+            ExprKind::StorageCost(data) => self.storage_cost(*data, view).and_then(finite).map_err(at),
             ExprKind::Negate(x) => Ok(Value::Number(-self.number_of(x, view)?)),
             ExprKind::Not(x) => Ok(Value::Bool(!self.bool_of(x, view)?)),
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, expr.span, view),
@@ -344,8 +401,21 @@ impl<'s> Evaluator<'s> {
         self.snapshot.application.components.get(component.index()).map_or_else(|| "?".into(), |c| c.name.clone())
     }
 
+    /// The price of all nodes, what the traffic of all links costs, and what storing all replicas does.
     #[inline(never)]
-    fn total_cost(&self, view: View<'_>) -> Evaluated<Value> {
+    fn total_cost(&self, span: Span, view: View<'_>) -> Result<Value, EvaluationError> {
+        let at = |kind| EvaluationError { span, kind };
+        let mut total = self.node_cost(view).map_err(at)?;
+        for link in 0..self.snapshot.application.links.len() {
+            total += self.link_use(LinkId(link as u32), view)?.cost;
+        }
+        for data in 0..self.snapshot.application.data.len() {
+            total += self.storage_cost(DataId(data as u32), view).map_err(at)?;
+        }
+        finite(total).map_err(at)
+    }
+
+    fn node_cost(&self, view: View<'_>) -> Evaluated<f64> {
         let mut total: i128 = 0;
         for group in &view.placement.groups {
             let offer = self.snapshot.catalog.offers().get(group.offer.0 as usize);
@@ -364,7 +434,7 @@ impl<'s> Evaluator<'s> {
             let covered = self.snapshot.bill(view.placement).covered;
             total -= covered.iter().map(|c| i128::from(c.saved.nanos())).sum::<i128>();
         }
-        finite(total as f64 / Price::SCALE as f64)
+        Ok(total as f64 / Price::SCALE as f64)
     }
 
     /// Every kind of node on which the component has instances, with the number of these instances.
@@ -553,6 +623,7 @@ impl<'s> Evaluator<'s> {
         while let Some((expr, candidates)) = left.pop() {
             match &expr.kind {
                 ExprKind::TotalCost | ExprKind::NodeCount | ExprKind::Fleet { .. } => return true,
+                ExprKind::LinkCost(_) | ExprKind::LinkLatency(_) | ExprKind::StorageCost(_) => return true,
                 ExprKind::Attribute(_, Attribute::Cardinality) => return true,
                 ExprKind::Attribute(component, _) => {
                     let hosting = application.components.get(component.index()).map(|c| c.hosting);

@@ -87,6 +87,8 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         structure: Vec::new(),
         quotas: Vec::new(),
         commitments: Vec::new(),
+        data: Vec::new(),
+        links: Vec::new(),
         soft: Vec::new(),
         objective: Objective::total_cost(),
         later: Vec::new(),

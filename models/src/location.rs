@@ -82,6 +82,27 @@ pub fn lies_in(offer: &Offer, place: &str) -> bool {
     own_names().any(|name| name.eq_ignore_ascii_case(place)) || country_lies_in(&offer.country, place)
 }
 
+/// What a name of an area names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// A country.
+    Country,
+    /// A continent.
+    Continent,
+}
+
+/// Whether the name is that of the country (by code) or of its continent; `None` when it is neither.
+pub fn area_of(country: &str, name: &str) -> Option<Area> {
+    if !country_lies_in(country, name) {
+        return None;
+    }
+    let code = continent_of(country);
+    let is_continent = CONTINENTS
+        .iter()
+        .any(|c| c.code == code && (c.code.eq_ignore_ascii_case(name) || c.name.eq_ignore_ascii_case(name)));
+    Some(if is_continent { Area::Continent } else { Area::Country })
+}
+
 /// True when the country (by code) is the place or lies in the continent that is the place. Comparisons of texts of
 /// different lengths end at once, so that the dozen of them cost little.
 fn country_lies_in(country: &str, place: &str) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::application::ComponentId;
+use crate::application::{ComponentId, DataId};
 use crate::catalog::{Catalog, OfferIndex};
 use crate::offer::Attribute;
 use crate::quantity::Price;
@@ -18,6 +18,17 @@ pub struct Placement {
     pub groups: Vec<NodeGroup>,
     /// The chosen values of components with free attributes: of each its number of instances and every attribute.
     pub settings: Vec<Setting>,
+    /// Where the replicas of data sources are whose places are chosen.
+    pub replicas: Vec<Replica>,
+}
+
+/// A replica of a data source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Replica {
+    /// Of which.
+    pub data: DataId,
+    /// The name of the place, `provider/region`.
+    pub place: Arc<str>,
 }
 
 /// The value of one free attribute, or of the number of instances, of a component that takes no offer.
@@ -77,7 +88,7 @@ pub struct NodeGroup {
 impl Placement {
     /// A placement of these groups, in an application without free attributes.
     pub fn of(groups: Vec<NodeGroup>) -> Self {
-        Placement { groups, settings: Vec::new() }
+        Placement { groups, ..Placement::default() }
     }
 
     /// Joins equal groups, drops empty ones and sorts them by offer, zone and instances.
@@ -98,6 +109,12 @@ impl Placement {
         });
         self.settings.sort_unstable();
         self.settings.dedup();
+        self.replicas.sort_unstable();
+    }
+
+    /// The places of the replicas of a data source whose places are chosen.
+    pub fn replicas_of(&self, data: DataId) -> impl Iterator<Item = &Arc<str>> {
+        self.replicas.iter().filter(move |r| r.data == data).map(|r| &r.place)
     }
 
     /// The number of instances of a component.
@@ -147,6 +164,17 @@ pub struct Deployment {
     /// Components with free attributes, which have no nodes. Of other components nothing is read here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub components: BTreeMap<String, DeployedComponent>,
+    /// Data sources whose places are chosen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, DeployedData>,
+}
+
+/// Where a data source is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DeployedData {
+    /// The places of its replicas, `provider/region`.
+    #[serde(default)]
+    pub regions: Vec<String>,
 }
 
 /// What a component with free attributes is set to.

@@ -47,7 +47,7 @@ pub struct Currency {
 }
 
 impl Currency {
-    fn check(&self, named: Option<&str>, span: Span) -> Result<(), Diagnostic> {
+    pub(crate) fn check(&self, named: Option<&str>, span: Span) -> Result<(), Diagnostic> {
         match (named, &self.code) {
             (Some(named), Some(code)) if named != code => {
                 Err(Diagnostic::error(span, format!("{named} stands in a model whose money is {code}"))

@@ -9,6 +9,7 @@ mod commitments;
 mod components;
 mod constants;
 mod currency;
+mod data;
 mod division;
 mod graph;
 mod metrics;
@@ -128,6 +129,7 @@ impl Resolver<'_> {
         self.check_names();
         self.constants();
         self.component_scope();
+        self.traffic_scope();
         self.choices();
         let metrics = self.metrics();
         let offers = self.catalog();
@@ -135,7 +137,9 @@ impl Resolver<'_> {
         let structure = self.structure(&components);
         let quotas = self.quotas();
         let commitments = self.commitments();
-        let (constraints, mut soft) = self.constraints();
+        let data = self.data();
+        let links = self.links();
+        let (constraints, mut soft) = self.constraints(&links);
         let (objective, later) = self.objectives(&mut soft);
         let (every_s, mode) = self.reconfigure();
         // Of formulas that could not be read nobody knows what they mention.
@@ -153,6 +157,8 @@ impl Resolver<'_> {
             quotas,
             commitments,
             soft,
+            data,
+            links,
             objective,
             later,
             every_s,

@@ -128,6 +128,12 @@ impl Unit {
     pub const MEBIBYTE: Unit = Unit { data: 1, time: 0, money: 0, factor: 1_048_576.0 };
     /// The second.
     pub const SECOND: Unit = Unit { data: 0, time: 1, money: 0, factor: 1.0 };
+    /// The thousandth of a second, the unit of latencies.
+    pub const MILLISECOND: Unit = Unit { data: 0, time: 1, money: 0, factor: 1e-3 };
+    /// 10^9 bytes per hour, the unit of traffic.
+    pub const GB_PER_HOUR: Unit = Unit { data: 1, time: -1, money: 0, factor: 1e9 / HOUR };
+    /// Currency units for keeping 10^9 bytes for an hour.
+    pub const STORAGE_PRICE: Unit = Unit { data: -1, time: -1, money: 1, factor: 1.0 / (1e9 * HOUR) };
     /// Currency units per hour, the unit of prices and of `total_cost`.
     pub const PRICE: Unit = Unit { data: 0, time: -1, money: 1, factor: 1.0 / HOUR };
 

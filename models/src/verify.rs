@@ -3,6 +3,7 @@
 //! Deliberately plain: it counts nodes and instances and evaluates the user's formulas, and shares no code with the
 //! encodings of the solver. Each solution passes here before anyone sees it.
 
+mod data;
 mod division;
 
 use std::collections::BTreeMap;
@@ -64,6 +65,10 @@ pub enum Rule {
     Moveable,
     /// The objectives have the values that a solution claims.
     Objective,
+    /// A data source has an allowed number of replicas, each in a place of its own where one may be.
+    Data,
+    /// What the traffic of a link costs is known.
+    Link,
 }
 
 impl Rule {
@@ -90,6 +95,8 @@ impl Rule {
             Rule::Constraint => "constraint",
             Rule::Moveable => "moveable",
             Rule::Objective => "objective",
+            Rule::Data => "data",
+            Rule::Link => "link",
         }
     }
 }
@@ -121,6 +128,8 @@ pub fn verify(snapshot: &Snapshot, placement: &Placement) -> Vec<Violation> {
         check.components();
         check.structure();
         check.quotas();
+        check.data();
+        check.links();
         check.constraints();
     }
     check.violations
@@ -205,6 +214,7 @@ impl<'a> Check<'a> {
             nodes = nodes.saturating_add(u64::from(group.count));
         }
         self.known_settings();
+        self.known_data();
         // Below these limits no sum of the other checks can overflow.
         if nodes > u64::from(u32::MAX) || instances > u64::from(u32::MAX) {
             let message = format!("there are more than {} nodes or instances", u32::MAX);

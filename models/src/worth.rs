@@ -156,7 +156,7 @@ mod tests {
         let label = |name: &str| Attribute::Label(name.into());
         let set = |attribute, value| Setting { component: ComponentId(0), attribute, value: SettingValue(value) };
         let settings = vec![set(Attribute::Cardinality, 1.0), set(label("x"), x), set(label("y"), y)];
-        Placement { groups: Vec::new(), settings }
+        Placement { groups: Vec::new(), settings, ..Placement::default() }
     }
 
     fn both(snapshot: &Snapshot, placement: &Placement) -> (Worth, f64) {

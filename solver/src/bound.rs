@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use cardinal_models::application::{Application, ComponentId, ConstraintKind, Direction};
+use cardinal_models::application::{Application, ComponentId, ConstraintKind, DataId, Direction};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::formula::expr::BinaryOp;
 use cardinal_models::snapshot::Snapshot;
 
 use crate::term::{Binder, Interner, Slot, Slots, Term};
+
+/// The index of a constraint that says that what is paid for has a known price.
+pub const SPENDING: usize = usize::MAX - 1;
 
 /// A constraint of the user with its bound formula.
 #[derive(Clone, Debug)]
@@ -36,12 +39,17 @@ pub struct BoundModel {
     pub slots: Slots,
     /// Texts as numbers.
     pub interner: Interner,
+    /// What traffic and storage cost: these, beside the price of nodes, decide among equals.
+    pub spending: Vec<Term>,
+    /// The sets of places that the replicas of each data source can be in, as names; one set for a fixed source.
+    pub replicas: Vec<Vec<Vec<Arc<str>>>>,
 }
 
 /// Binds every formula of a snapshot. Errors are values that are missing; all of them are given.
 pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel, Vec<EvaluationError>> {
     let application: &Arc<Application> = &snapshot.application;
     let mut binder = Binder::new(snapshot, evaluator);
+    binder.list_replicas()?;
     let mut errors = Vec::new();
     let objective = match binder.bind(&application.objective.formula) {
         Ok(term) => term,
@@ -74,10 +82,21 @@ pub fn bind(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Result<BoundModel
             }),
         }
     }
+    let spending = binder.spending().unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    });
+    // What everything costs has a value on every placement that is an answer.
+    constraints.extend(spending.iter().map(|cost| {
+        let term = crate::term::binary(BinaryOp::GreaterEqual, cost.clone(), Term::Constant(0.0));
+        BoundConstraint { index: SPENDING, term }
+    }));
     if !errors.is_empty() {
         return Err(errors);
     }
     Ok(BoundModel {
+        spending,
+        replicas: binder.traffic.into_sets(),
         objective,
         constraints,
         broken,
@@ -108,6 +127,8 @@ pub enum Part {
     Attribute(ComponentId, Slot),
     /// The nodes that all shared components use together.
     Pool,
+    /// The places of a data source.
+    Data(DataId),
 }
 
 /// The part of the placement that the component's instances are in.
@@ -131,6 +152,7 @@ fn collect_parts(application: &Application, term: &Term, parts: &mut Vec<Part>) 
     term.leaves(&mut |leaf| match leaf {
         Term::Attribute(c, slot) if application[*c].is_free() => parts.push(Part::Attribute(*c, *slot)),
         Term::Attribute(c, _) | Term::Cardinality(c) => parts.push(part_of(application, *c)),
+        Term::Replicas(data) => parts.push(Part::Data(*data)),
         Term::Cost(c) | Term::Nodes(c) => parts.push(c.map_or(Part::Pool, Part::Dedicated)),
         Term::Paid(all) => parts.extend(all.iter().map(|c| c.map_or(Part::Pool, Part::Dedicated))),
         Term::Fleet(fleet) => {

@@ -48,7 +48,8 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     let mut parts: Vec<Part> =
         (0..application.components.len()).map(|i| part_of(application, ComponentId(i as u32))).collect();
     let terms = objective.iter().chain(bound.constraints.iter().map(|c| &c.term));
-    parts.extend(terms.flat_map(|t| parts_of(application, t)).filter(|p| matches!(p, Part::Attribute(..))));
+    let listed = |p: &Part| matches!(p, Part::Attribute(..) | Part::Data(_));
+    parts.extend(terms.flat_map(|t| parts_of(application, t)).filter(listed));
     parts.sort_unstable();
     parts.dedup();
     // Parts are sorted by component index; a cluster's columns should not depend on the order of the file.
@@ -62,7 +63,7 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
         let counts = |offer: &OfferIndex| space.quotas.of(*offer).contains(&index);
         let touched = parts.iter().filter(|part| match part {
             Part::Dedicated(c) => space.dedicated[c.index()].offers.iter().any(counts),
-            Part::Attribute(..) => false,
+            Part::Attribute(..) | Part::Data(_) => false,
             Part::Pool => space.pool.offers.iter().any(counts),
         });
         touched.map(number).collect::<Vec<_>>()
@@ -100,6 +101,13 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     for (members, term) in objective {
         clusters[place(&members)].objective.push(term.clone());
     }
+    for cost in &bound.spending {
+        // A constraint says that each has a value, so that its parts are together.
+        let members = of_term(cost);
+        if !members.is_empty() {
+            clusters[place(&members)].spending.push(cost.clone());
+        }
+    }
     for (i, members) in constraints.iter().enumerate() {
         clusters[place(members)].constraints.push(i);
     }
@@ -119,6 +127,7 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
 fn part_name(snapshot: &Snapshot, part: Part) -> &str {
     match part {
         Part::Dedicated(c) | Part::Attribute(c, _) => &snapshot.application[c].name,
+        Part::Data(d) => &snapshot.application.data[d.index()].name,
         Part::Pool => {
             let shared = snapshot.application.components.iter().filter(|c| c.hosting == Hosting::Shared);
             shared.map(|c| c.name.as_ref()).min().unwrap_or("")

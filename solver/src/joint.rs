@@ -15,10 +15,12 @@ use cardinal_models::quantity::Price;
 
 use crate::bound::{Part, parts_of};
 use crate::engine::RunStatus;
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row, RowPoint, ValuePoint};
+use crate::formulation::{
+    Block, Cluster, FormulateError, Formulation, Linear, ReplicaPoint, Row, RowPoint, ValuePoint,
+};
 use crate::nonlinear::{self, Expression, Problem};
 use crate::program::{Answer, Effort, Ground, Method, ProgramError};
-use crate::term::{FleetTerm, Nothing, Term};
+use crate::term::{FleetTerm, Grid, Nothing, Term};
 
 /// At most so many nodes for each order among equals. A limit in nodes and not in time keeps the answer reproducible.
 const TIE_NODES: u64 = 20_000;
@@ -35,7 +37,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     let application = &ground.snapshot.application;
     let is_uniform = |part: &Part| match part {
         Part::Dedicated(c) => application[*c].fleet == Fleet::Uniform,
-        Part::Attribute(..) => true,
+        Part::Attribute(..) | Part::Data(_) => true,
         Part::Pool => false,
     };
     if cluster.parts.len() < 2 || !cluster.parts.iter().all(is_uniform) || !mixes(ground, cluster) {
@@ -51,14 +53,19 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     if formulation.contradiction {
         return Ok(Some(nothing(effort, begin.elapsed().as_secs_f64())));
     }
-    let mut builder = Builder { formulation: &formulation, problem: Problem::new() };
-    builder.build(ground, cluster)?;
-    let problem = builder.problem;
+    let build = |tables: Tables| -> Result<Problem, ProgramError> {
+        let mut builder = Builder { formulation: &formulation, problem: Problem::new(), tables };
+        builder.build(ground, cluster)?;
+        Ok(builder.problem)
+    };
+    // Traffic between places is linear in pairs of places, which only the integer program has.
+    let problem = build(Tables::Nothing)?;
     let choices: f64 = problem.sizes().iter().map(|n| *n as f64).product();
     if choices > FEW && !problem.is_wide() && (problem.is_linear() || has_linear_losses(ground, &formulation, cluster)?)
     {
         return Ok(None);
     }
+    let problem = if has_tables(ground, cluster) { build(Tables::Products)? } else { problem };
     let formulate_s = begin.elapsed().as_secs_f64();
     let settings = nonlinear::Settings {
         limits: &method.limits,
@@ -145,7 +152,7 @@ fn has_linear_losses(
     }
     let parts = |term: &Term| lost(term).map_or_else(|| vec![term.clone()], <[Term]>::to_vec);
     let linear = Cluster { objective: cluster.objective.iter().flat_map(parts).collect(), ..cluster.clone() };
-    let mut builder = Builder { formulation, problem: Problem::new() };
+    let mut builder = Builder { formulation, problem: Problem::new(), tables: Tables::Nothing };
     builder.build(ground, &linear)?;
     Ok(builder.problem.is_linear())
 }
@@ -157,7 +164,7 @@ fn combinations(ground: Ground<'_>, cluster: &Cluster) -> f64 {
             let kinds = ground.space.dedicated[c.index()].offers.len().max(1);
             kinds as f64 * ground.snapshot.application[*c].cardinality.count() as f64
         }
-        Part::Attribute(..) | Part::Pool => 1.0,
+        Part::Attribute(..) | Part::Data(_) | Part::Pool => 1.0,
     });
     choices.product()
 }
@@ -188,9 +195,27 @@ fn is_sum(application: &Application, term: &Term) -> bool {
     }
 }
 
+/// What becomes of a table over the places of two parts.
+#[derive(Clone, Copy, PartialEq)]
+enum Tables {
+    /// It counts 0: to see whether everything else is linear.
+    Nothing,
+    /// A sum of products.
+    Products,
+}
+
+fn has_tables(ground: Ground<'_>, cluster: &Cluster) -> bool {
+    fn any(term: &Term) -> bool {
+        matches!(term, Term::Grid(..)) || term.children().into_iter().any(any)
+    }
+    let constraints = cluster.constraints.iter().map(|i| &ground.bound.constraints[*i].term);
+    cluster.objective.iter().chain(&cluster.spending).chain(constraints).any(any)
+}
+
 struct Builder<'f, 'a> {
     formulation: &'f Formulation<'a>,
     problem: Problem,
+    tables: Tables,
 }
 
 impl Builder<'_, '_> {
@@ -213,17 +238,29 @@ impl Builder<'_, '_> {
             value = self.problem.add(&value, &summand, 1.0);
         }
         self.problem.maximize(&value);
-        self.order_equals();
+        let mut spent = self.problem.number(0.0);
+        for term in &cluster.spending {
+            let summand = self.expression(term).map_err(|e| ProgramError::Formulate(None, e))?;
+            spent = self.problem.add(&spent, &summand, 1.0);
+        }
+        self.order_equals(&spent);
         Ok(())
     }
 
     /// Among placements of equal value the cheapest, then with the fewest nodes, then with the most nodes kept.
-    fn order_equals(&mut self) {
+    fn order_equals(&mut self, spent: &Expression) {
         let (mut cost, mut nodes) = (Linear::default(), Linear::default());
         let (mut kept, mut most_kept) = (Linear::default(), 0u64);
         for block in &self.formulation.blocks {
             cost.add(&self.formulation.cost(block), 1.0);
             nodes.add(&self.formulation.over_nodes(block, |_| 1.0), 1.0);
+            if let Block::Replicas { data, sets, first } = block {
+                let overlap = |set: &u32| f64::from(self.formulation.kept_replicas(*data, *set));
+                kept.terms.extend(sets.iter().enumerate().map(|(i, set)| (first + i, overlap(set))));
+                most_kept +=
+                    self.formulation.snapshot.current.iter().flat_map(|now| now.placement.replicas_of(*data)).count()
+                        as u64;
+            }
             if let Block::Uniform { component, .. } = block {
                 let running = self.formulation.running_on(*component);
                 let on = |o| running.iter().find(|(x, _)| Some(*x) == o).map_or(0, |(_, n)| *n);
@@ -232,6 +269,7 @@ impl Builder<'_, '_> {
             }
         }
         let cost = self.linear(&cost);
+        let cost = self.problem.add(&cost, spent, 1.0);
         let cheap = self.problem.scale(&cost, -1.0);
         self.problem.then_maximize(&cheap);
         let (nodes, kept) = (self.linear(&nodes), self.linear(&kept));
@@ -284,7 +322,12 @@ impl Builder<'_, '_> {
     /// The table of a term over one component or free attribute.
     fn table(&self, term: &Term, part: Part) -> Option<Expression> {
         let g = self.formulation.blocks.iter().position(|b| b.part() == part)?;
-        let values = match &self.formulation.blocks[g] {
+        Some(self.problem.table(g, self.values(term, g)?))
+    }
+
+    /// The values of a term over the choices of one component, free attribute or data source.
+    fn values(&self, term: &Term, g: usize) -> Option<Vec<f64>> {
+        Some(match &self.formulation.blocks[g] {
             Block::Uniform { component, choices, rows, .. } => {
                 let at = |row: &Row| {
                     let offer = row.offer.map(|o| &self.formulation.snapshot.catalog[choices.offers[o as usize]]);
@@ -293,13 +336,15 @@ impl Builder<'_, '_> {
                 };
                 rows.iter().map(at).collect()
             }
+            Block::Replicas { data, sets, .. } => {
+                sets.iter().map(|set| term.evaluate(&ReplicaPoint { data: *data, set: *set })).collect()
+            }
             Block::Values { component, slot, values, .. } => {
                 let at = |x: &f64| term.evaluate(&ValuePoint { component: *component, slot: *slot, value: *x });
                 values.iter().map(at).collect()
             }
             Block::Mixed { .. } | Block::Pool { .. } => return None,
-        };
-        Some(self.problem.table(g, values))
+        })
     }
 
     fn expression(&mut self, term: &Term) -> Result<Expression, FormulateError> {
@@ -334,8 +379,37 @@ impl Builder<'_, '_> {
                 Ok(self.problem.call(*function, &args))
             }
             Term::Fleet(fleet) => self.fleet(fleet),
+            Term::Grid(grid, a, b) => self.product_table(grid, a, b),
             _ => Err(FormulateError::Entangled),
         }
+    }
+
+    /// A table over two parts: for each value of the first key that it is taken, times the row of the table.
+    fn product_table(&mut self, grid: &Grid, a: &Term, b: &Term) -> Result<Expression, FormulateError> {
+        if self.tables == Tables::Nothing {
+            return Ok(self.problem.number(0.0));
+        }
+        let application = &self.formulation.snapshot.application;
+        let (parts, others) = (parts_of(application, a), parts_of(application, b));
+        let ([part], [other]) = (&parts[..], &others[..]) else { return Err(FormulateError::Entangled) };
+        let place = |part: &Part| self.formulation.blocks.iter().position(|b| b.part() == *part);
+        let (Some(g), Some(h)) = (place(part), place(other)) else { return Err(FormulateError::Entangled) };
+        let (Some(rows), Some(columns)) = (self.values(a, g), self.values(b, h)) else {
+            return Err(FormulateError::Entangled);
+        };
+        let mut distinct = rows.clone();
+        distinct.sort_unstable_by(f64::total_cmp);
+        distinct.dedup();
+        let mut sum = self.problem.number(0.0);
+        for row in distinct {
+            let taken = rows.iter().map(|x| f64::from(u8::from(*x == row))).collect();
+            let taken = self.problem.table(g, taken);
+            let entries = self.problem.table(h, columns.iter().map(|c| grid.at(row, *c)).collect());
+            let zero = self.problem.number(0.0);
+            let one = self.problem.choose(&taken, &entries, &zero);
+            sum = self.problem.add(&sum, &one, 1.0);
+        }
+        Ok(sum)
     }
 
     /// An aggregate over the nodes of one component that looks at others: all nodes of a uniform component are alike, so
@@ -372,6 +446,15 @@ fn running(formulation: &Formulation<'_>) -> Option<Vec<u32>> {
         };
         let (component, choices, rows) = match block {
             Block::Uniform { component, choices, rows, .. } => (component, choices, rows),
+            Block::Replicas { data, sets, .. } => {
+                let now = &formulation.snapshot.current.as_ref()?.placement.replicas;
+                let same = |set: &u32| {
+                    let wanted = formulation.replica_set(*data, *set);
+                    wanted.len() == now.iter().filter(|r| r.data == *data).count()
+                        && wanted.iter().all(|r| now.contains(r))
+                };
+                return sets.iter().position(same).map(|at| at as u32);
+            }
             Block::Values { component, slot, values, .. } => {
                 let now = set(*component, formulation.bound.slots.attribute(*slot))?;
                 return values.iter().position(|value| *value == now).map(|at| at as u32);
@@ -400,6 +483,7 @@ fn choices_of(block: &Block<'_>) -> Option<(usize, usize)> {
     match block {
         Block::Uniform { rows, first, .. } => Some((*first, rows.len())),
         Block::Values { values, first, .. } => Some((*first, values.len())),
+        Block::Replicas { sets, first, .. } => Some((*first, sets.len())),
         Block::Mixed { .. } | Block::Pool { .. } => None,
     }
 }

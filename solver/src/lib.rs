@@ -34,6 +34,7 @@ mod solve;
 pub mod space;
 mod spatial;
 pub mod term;
+mod traffic;
 pub mod what_if;
 pub mod wide;
 

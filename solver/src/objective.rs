@@ -69,7 +69,7 @@ fn is_table(application: &Application, term: &Term) -> bool {
     match parts_of(application, term)[..] {
         [] => true,
         [Part::Dedicated(c)] => application[c].fleet == Fleet::Uniform,
-        [Part::Attribute(..)] => true,
+        [Part::Attribute(..) | Part::Data(_)] => true,
         _ => false,
     }
 }

@@ -335,6 +335,10 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
         if by_zone {
             key.push_str(&place_of(SpreadBy::Zone, offer));
         }
+        if application.pool_counts_places() {
+            key.push('\u{3}');
+            key.push_str(&cardinal_models::network::name_of(offer));
+        }
         let member = (*index, offer, admits.as_slice());
         match groups.iter_mut().find(|(k, _)| *k == key) {
             Some((_, group)) => group.offers.push(member),
@@ -377,7 +381,8 @@ pub fn list(snapshot: &Snapshot, space: &Space) -> Result<Patterns, TooManyPatte
     let no_spread = shared.iter().all(|c| !application[*c].is_divided()) && !application.pool_counts_zones();
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let all_move = shared.iter().all(|c| application[*c].moveable);
-    let may_trim = lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances;
+    let counts_places = application.pool_counts_places();
+    let may_trim = lister.rules.closed_under_removal() && no_spread && all_move && !counts_instances && !counts_places;
     lister.limit = if may_trim && snapshot.current.is_none() { FEW_PATTERNS } else { MOST_PATTERNS };
     if lister.list(&groups).is_err() {
         if !may_trim {

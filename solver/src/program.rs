@@ -3,7 +3,7 @@
 
 mod large;
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{ComponentId, DataId};
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
@@ -113,6 +113,9 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     {
         return best_row(ground, cluster, *c).map_err(|e| ProgramError::Formulate(None, e));
     }
+    if let ([Part::Data(data)], true) = (&cluster.parts[..], cluster.structure.is_empty()) {
+        return Ok(best_set(ground, cluster, *data));
+    }
     if let ([Part::Attribute(c, slot)], true) = (&cluster.parts[..], cluster.structure.is_empty()) {
         return best_value(ground, cluster, *c, *slot).map_err(|e| ProgramError::Formulate(None, e));
     }
@@ -172,7 +175,13 @@ pub(crate) fn solve_listed(ground: Ground<'_>, cluster: &Cluster, method: &Metho
             generation: None,
         });
     }
-    let mut answer = Stages::new(&mut formulation, value).run(method).map_err(ProgramError::Engine)?;
+    let mut spending = Linear::default();
+    for term in &cluster.spending {
+        let encoded = formulation.encode(term).map_err(|e| ProgramError::Formulate(None, e))?;
+        formulation.require_defined(&encoded.undefined, None);
+        spending.add(&encoded.linear, 1.0);
+    }
+    let mut answer = Stages::new(&mut formulation, value, &spending).run(method).map_err(ProgramError::Engine)?;
     answer.formulate_s = formulate_s;
     Ok(answer)
 }
@@ -195,7 +204,10 @@ fn best_row(ground: Ground<'_>, cluster: &Cluster, component: ComponentId) -> Re
         let point = crate::formulation::RowPoint { component, choices, row: *row, price };
         let value: f64 = own.iter().map(|t| t.evaluate(&point)).sum();
         let kept = running.iter().find(|(o, _)| Some(*o) == offer).map_or(0, |(_, n)| row.n.min(*n));
-        (value, price.times(u64::from(row.n)), row.n, std::cmp::Reverse(kept))
+        let spent: f64 = cluster.spending.iter().map(|t| t.evaluate(&point)).sum();
+        // Like prices, in nano-units: what differs by less is the same.
+        let spent = Price::from_nanos((spent * Price::SCALE as f64).round() as i64);
+        (value, price.times(u64::from(row.n)) + spent, row.n, std::cmp::Reverse(kept))
     };
     let scores: Vec<_> = rows.iter().map(score).collect();
     let best = scores.iter().map(|s| s.0).fold(f64::NEG_INFINITY, f64::max);
@@ -253,8 +265,8 @@ fn best_value(
         Some((value, _)) => Answer {
             status: RunStatus::Optimal,
             placement: Some(Placement {
-                groups: Vec::new(),
                 settings: vec![formulation.setting(component, slot, *value)],
+                ..Placement::default()
             }),
             bound: best,
             value: best,
@@ -263,6 +275,39 @@ fn best_value(
             generation: None,
         },
     })
+}
+
+/// A single data source that nothing is tied to: the best of its sets of places.
+fn best_set(ground: Ground<'_>, cluster: &Cluster, data: DataId) -> Answer {
+    let begin = std::time::Instant::now();
+    let formulation = Formulation::empty(ground.snapshot, ground.bound, ground.space);
+    let sets = formulation.replica_sets(data, cluster);
+    let score = |set: &u32| {
+        let point = crate::formulation::ReplicaPoint { data, set: *set };
+        let value: f64 = cluster.objective.iter().map(|t| t.evaluate(&point)).sum();
+        let spent: f64 = cluster.spending.iter().map(|t| t.evaluate(&point)).sum();
+        let spent = Price::from_nanos((spent * Price::SCALE as f64).round() as i64);
+        (value, spent, std::cmp::Reverse(formulation.kept_replicas(data, *set)))
+    };
+    let scores: Vec<_> = sets.iter().map(score).collect();
+    let best = scores.iter().map(|s| s.0).fold(f64::NEG_INFINITY, f64::max);
+    let chosen =
+        sets.iter().zip(&scores).filter(|(_, s)| tolerance::at_most(best, s.0)).min_by_key(|(_, s)| (s.1, s.2));
+    let placement =
+        chosen.map(|(set, _)| Placement { replicas: formulation.replica_set(data, *set), ..Placement::default() });
+    let (status, bound) = match placement {
+        Some(_) => (RunStatus::Optimal, best),
+        None => (RunStatus::Infeasible, f64::NEG_INFINITY),
+    };
+    Answer {
+        status,
+        value: if placement.is_some() { best } else { f64::NAN },
+        placement,
+        bound,
+        formulate_s: begin.elapsed().as_secs_f64(),
+        effort: Effort::default(),
+        generation: None,
+    }
 }
 
 /// The objectives of a program, one after the other.
@@ -294,8 +339,9 @@ impl Scaled {
 }
 
 impl<'f, 'a> Stages<'f, 'a> {
-    fn new(formulation: &'f mut Formulation<'a>, value: Linear) -> Self {
-        let (mut cost, mut nodes) = (Linear::default(), Linear::default());
+    /// `spending` is what is paid for beside nodes.
+    fn new(formulation: &'f mut Formulation<'a>, value: Linear, spending: &Linear) -> Self {
+        let (mut cost, mut nodes) = (spending.clone(), Linear::default());
         for block in &formulation.blocks {
             cost.add(&formulation.cost(block), 1.0);
             nodes.add(&formulation.over_nodes(block, |_| 1.0), 1.0);
@@ -385,7 +431,7 @@ impl<'f, 'a> Stages<'f, 'a> {
             Block::Uniform { component, .. } | Block::Mixed { component, .. } => {
                 application[*component].cardinality.min() == application[*component].cardinality.max()
             }
-            Block::Values { .. } => true,
+            Block::Values { .. } | Block::Replicas { .. } => true,
             Block::Pool { .. } => false,
         })
     }

@@ -110,7 +110,10 @@ pub fn range(term: &Term, leaves: &impl Leaves) -> Range {
         | Term::Cost(_)
         | Term::Paid(_)
         | Term::Nodes(_)
+        | Term::Replicas(_)
         | Term::Fleet(_) => leaves.range(term),
+        // Its keys are defined wherever it is looked at.
+        Term::Grid(grid, ..) => Range { low: grid.span.0, high: grid.span.1, defined: grid.complete },
         Term::Negate(x) => {
             let x = range(x, leaves);
             Range { low: -x.high, high: -x.low, ..x }
@@ -317,7 +320,11 @@ impl Movement {
 fn movement(term: &Term, mover: Mover, leaves: &impl Leaves) -> Movement {
     let of = |t: &Term| movement(t, mover, leaves);
     match term {
-        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => Movement::NONE,
+        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) | Term::Replicas(_) => Movement::NONE,
+        Term::Grid(_, a, b) => {
+            let moves = of(a).trend != Trend::Constant || of(b).trend != Trend::Constant;
+            if moves { Movement::new(Trend::Unknown, range(term, leaves).defined) } else { Movement::NONE }
+        }
         Term::Attribute(c, slot) if mover.moves_attribute(*c, *slot) => {
             Movement::new(Trend::Rising, leaves.range(term).defined)
         }

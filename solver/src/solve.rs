@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use cardinal_models::application::{Application, ComponentId, Direction};
+use cardinal_models::application::{Application, ComponentId, DataId, Direction, Home};
+use cardinal_models::cost::cost;
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::formula::expr::BinaryOp;
 use cardinal_models::offer::Attribute;
-use cardinal_models::placement::{Placement, Setting, SettingValue};
+use cardinal_models::placement::{Placement, Replica, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Reached, Solution, Status};
 use cardinal_models::tolerance;
 use cardinal_models::verify::{Violation, verify, verify_utility};
 
-use crate::bound::{BoundModel, bind};
+use crate::bound::{BoundModel, SPENDING, bind};
 use crate::cluster::split;
 use crate::covered;
 use crate::engine::canary::CanaryError;
@@ -326,7 +327,7 @@ impl Search<'_> {
             let together = match self.attempt(&method, &mut report) {
                 Ok(together) => together,
                 Err(ProgramError::Formulate(constraint, error)) => {
-                    let constraint = constraint.filter(|i| *i != usize::MAX);
+                    let constraint = constraint.filter(|i| *i < SPENDING);
                     return Err(SolveError::Unsupported { constraint, objective: 0, error });
                 }
                 Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),
@@ -406,6 +407,7 @@ impl Search<'_> {
                     if let Some(whole) = &mut together.placement {
                         whole.groups.extend(part.groups);
                         whole.settings.extend(part.settings);
+                        whole.replicas.extend(part.replicas);
                     }
                     if status == RunStatus::Limit {
                         together.status = RunStatus::Limit;
@@ -420,9 +422,24 @@ impl Search<'_> {
         if let Some(placement) = &mut together.placement {
             wide::join(self.wide, &self.bound.slots, placement);
             choose_unseen(&self.snapshot.application, placement);
+            self.place_unseen(placement);
             placement.normalize();
         }
         Ok(together)
+    }
+
+    /// Data sources that no formula looks at stay where they are, or take the first of the smallest sets of places.
+    fn place_unseen(&self, placement: &mut Placement) {
+        for (i, source) in self.snapshot.application.data.iter().enumerate() {
+            let data = DataId(i as u32);
+            let is_open = matches!(source.home, Home::Chosen { .. }) && placement.replicas_of(data).next().is_none();
+            let sets = self.bound.replicas.get(i).filter(|_| is_open);
+            let running: Vec<Arc<str>> =
+                self.snapshot.current.iter().flat_map(|now| now.placement.replicas_of(data)).cloned().collect();
+            let chosen = sets.and_then(|sets| sets.iter().find(|set| **set == running).or(sets.first()));
+            let replicas = chosen.into_iter().flatten().map(|place| Replica { data, place: place.clone() });
+            placement.replicas.extend(replicas);
+        }
     }
 
     /// The exact value of the objective, as the model states it.
@@ -491,7 +508,7 @@ impl Search<'_> {
         if let Some(violation) = verify_utility(self.snapshot, &placement, utility) {
             return Err(SolveError::Rejected(vec![violation]));
         }
-        let cost = self.snapshot.paid(&placement);
+        let cost = cost(self.snapshot, &placement).map_err(SolveError::Undefined)?.total();
         let objectives = vec![Reached { value: utility, best: utility, bound, gap, limit: utility }];
         Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, objectives, cost }), report })
     }

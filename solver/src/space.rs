@@ -599,6 +599,9 @@ fn reduce_pool(
         if application.pool_counts_zones() {
             key.push(hash_text(&place_of(SpreadBy::Zone, o)));
         }
+        if application.pool_counts_places() {
+            key.push(hash_text(&cardinal_models::network::name_of(o)));
+        }
         fronts.offer(*offer, &key, &vector, current.contains(offer));
     }
     let offers = fronts.finish();

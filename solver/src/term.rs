@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{ComponentId, DataId};
 use cardinal_models::evaluate::{EvaluationError, EvaluationErrorKind, Evaluator, Value};
 use cardinal_models::formula::expr::{Aggregate, BinaryOp, Expr, ExprKind, Type};
 use cardinal_models::formula::function::Function;
@@ -45,6 +45,60 @@ pub enum Term {
     If(Box<Term>, Box<Term>, Box<Term>),
     /// A function.
     Call(Function, Vec<Term>),
+    /// Which set of places the replicas of a data source are in, as its number.
+    Replicas(DataId),
+    /// The entry of a table, by the numbers of its row and its column.
+    Grid(Arc<Grid>, Box<Term>, Box<Term>),
+}
+
+/// A table over two keys. What is not in it is undefined.
+#[derive(Debug)]
+pub struct Grid {
+    rows: FxHashMap<u32, u32>,
+    columns: FxHashMap<u32, u32>,
+    /// Row after row.
+    values: Vec<f64>,
+    /// The smallest and the largest value, NaN left out.
+    pub span: (f64, f64),
+    /// True when every entry has a value.
+    pub complete: bool,
+}
+
+/// Tables are made once and shared.
+impl PartialEq for Grid {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Grid {
+    /// A table of the values of `each` for a row and a column.
+    pub fn of(rows: &[f64], columns: &[f64], mut each: impl FnMut(usize, usize) -> f64) -> Grid {
+        let numbered = |keys: &[f64]| keys.iter().enumerate().map(|(i, k)| (*k as u32, i as u32)).collect();
+        let pairs = (0..rows.len()).flat_map(|i| (0..columns.len()).map(move |j| (i, j)));
+        let values: Vec<f64> = pairs.map(|(i, j)| each(i, j)).collect();
+        let told = || values.iter().copied().filter(|x| !x.is_nan());
+        let span = (told().fold(f64::INFINITY, f64::min), told().fold(f64::NEG_INFINITY, f64::max));
+        let complete = values.iter().all(|x| !x.is_nan());
+        Grid { rows: numbered(rows), columns: numbered(columns), values, span, complete }
+    }
+
+    /// The entry of a row and a column.
+    pub fn at(&self, row: f64, column: f64) -> f64 {
+        let (Some(row), Some(column)) = (self.rows.get(&(row as u32)), self.columns.get(&(column as u32))) else {
+            return f64::NAN;
+        };
+        self.values[*row as usize * self.columns.len() + *column as usize]
+    }
+
+    /// The table with every value put through a function.
+    pub fn map(&self, each: impl Fn(f64) -> f64) -> Grid {
+        let values: Vec<f64> = self.values.iter().map(|x| each(*x)).collect();
+        let told = || values.iter().copied().filter(|x| !x.is_nan());
+        let span = (told().fold(f64::INFINITY, f64::min), told().fold(f64::NEG_INFINITY, f64::max));
+        let complete = values.iter().all(|x| !x.is_nan());
+        Grid { rows: self.rows.clone(), columns: self.columns.clone(), values, span, complete }
+    }
 }
 
 /// An aggregate over the nodes of a component.
@@ -78,6 +132,8 @@ pub enum Wanted {
     Number,
     /// A text; of a number its digits.
     Text,
+    /// The number of the place that the offer is in, whatever the attribute.
+    Place,
 }
 
 impl Slots {
@@ -95,12 +151,25 @@ impl Slots {
         &self.attributes[slot.0 as usize].0
     }
 
+    /// The slot of the place of an offer, if a formula looks at it.
+    pub fn place(&self) -> Option<Slot> {
+        self.attributes.iter().position(|(_, wanted)| *wanted == Wanted::Place).map(|at| Slot(at as u32))
+    }
+
+    /// True when the slot is the place of an offer.
+    pub fn is_place(&self, slot: Slot) -> bool {
+        self.attributes[slot.0 as usize].1 == Wanted::Place
+    }
+
     /// The value of an offer in a slot as a number; NaN when the offer does not tell, or tells a text that spells no
     /// number where one is wanted.
     pub fn value(&self, slot: Slot, offer: &Offer, interner: &Interner) -> f64 {
         let (attribute, wanted) = &self.attributes[slot.0 as usize];
+        if *wanted == Wanted::Place {
+            return interner.number(&cardinal_models::network::name_of(offer));
+        }
         match (offer.attribute(attribute), wanted) {
-            (AttributeValue::Missing, _) => f64::NAN,
+            (AttributeValue::Missing, _) | (_, Wanted::Place) => f64::NAN,
             (AttributeValue::Number(n), Wanted::Number) => finite(n),
             (AttributeValue::Number(n), Wanted::Text) => interner.number(&n.to_string()),
             (AttributeValue::Text(t), Wanted::Text) => interner.number(&t),
@@ -133,8 +202,10 @@ impl Interner {
 
 /// Turns the formulas of a snapshot into terms.
 pub struct Binder<'a> {
-    snapshot: &'a Snapshot,
-    evaluator: &'a Evaluator<'a>,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) evaluator: &'a Evaluator<'a>,
+    /// What links and data sources are in terms.
+    pub(crate) traffic: crate::traffic::Traffic,
     /// The attributes that were met.
     pub slots: Slots,
     /// The texts that were met.
@@ -146,7 +217,14 @@ pub struct Binder<'a> {
 impl<'a> Binder<'a> {
     /// A binder for a snapshot.
     pub fn new(snapshot: &'a Snapshot, evaluator: &'a Evaluator<'a>) -> Self {
-        Binder { snapshot, evaluator, slots: Slots::default(), interner: Interner::default(), conditions: 0 }
+        Binder {
+            snapshot,
+            evaluator,
+            traffic: crate::traffic::Traffic::default(),
+            slots: Slots::default(),
+            interner: Interner::default(),
+            conditions: 0,
+        }
     }
 
     /// The term of a formula. An error is a missing metric value or the like: something that no placement mends.
@@ -168,7 +246,13 @@ impl<'a> Binder<'a> {
                 let wanted = if expr.ty == Type::Text { Wanted::Text } else { Wanted::Number };
                 self.attribute(*c, attribute, wanted)
             }
-            ExprKind::TotalCost => self.total_cost(),
+            ExprKind::TotalCost => {
+                let nodes = self.total_cost();
+                self.spending()?.into_iter().fold(nodes, |sum, more| binary(BinaryOp::Add, sum, more))
+            }
+            ExprKind::LinkCost(link) => self.link(*link)?.cost,
+            ExprKind::LinkLatency(link) => self.link(*link)?.latency,
+            ExprKind::StorageCost(data) => self.storage(*data)?,
             ExprKind::NodeCount => self.over_all_nodes(Term::Nodes),
             ExprKind::Negate(x) => fold(Term::Negate(Box::new(self.bind(x)?))),
             ExprKind::Not(x) => fold(Term::Not(Box::new(self.bind(x)?))),
@@ -184,7 +268,14 @@ impl<'a> Binder<'a> {
                 let b = self.bind_conditional(b)?;
                 fold(binary(*op, a, b))
             }
-            ExprKind::Binary(op, a, b) => fold(binary(*op, self.bind(a)?, self.bind(b)?)),
+            ExprKind::Binary(op, a, b) => {
+                if let (ExprKind::LinkLatency(link), BinaryOp::LessEqual | BinaryOp::Less) = (&a.kind, op)
+                    && let Term::Constant(limit) = self.bind(b)?
+                {
+                    return self.within(*link, *op, limit);
+                }
+                fold(binary(*op, self.bind(a)?, self.bind(b)?))
+            }
             ExprKind::If(c, a, b) => {
                 // Only the branch that can be taken is bound: the other may need a metric that is not there.
                 match self.bind(c)? {
@@ -367,6 +458,10 @@ pub trait Point {
     fn fleet(&self, _fleet: &FleetTerm) -> f64 {
         f64::NAN
     }
+    /// The set of places of a data source.
+    fn replicas(&self, _: DataId) -> f64 {
+        f64::NAN
+    }
 }
 
 /// A point that knows nothing: only constants have a value.
@@ -417,6 +512,11 @@ impl Term {
             Term::Paid(parts) => point.paid(parts),
             Term::Nodes(c) => point.nodes(*c),
             Term::Fleet(fleet) => point.fleet(fleet),
+            Term::Replicas(data) => point.replicas(*data),
+            Term::Grid(grid, a, b) => {
+                let (a, b) = (a.evaluate(point), b.evaluate(point));
+                if a.is_nan() || b.is_nan() { f64::NAN } else { grid.at(a, b) }
+            }
             Term::Negate(x) => -x.evaluate(point),
             Term::Not(x) => {
                 let x = x.evaluate(point);
@@ -462,7 +562,7 @@ impl Term {
     pub fn children(&self) -> Vec<&Term> {
         match self {
             Term::Negate(x) | Term::Not(x) => vec![x],
-            Term::Binary(_, a, b) => vec![a, b],
+            Term::Binary(_, a, b) | Term::Grid(_, a, b) => vec![a, b],
             Term::If(c, a, b) => vec![c, a, b],
             Term::Call(_, args) => args.iter().collect(),
             _ => Vec::new(),
@@ -478,6 +578,7 @@ impl Term {
             | Term::Cost(_)
             | Term::Paid(_)
             | Term::Nodes(_)
+            | Term::Replicas(_)
             | Term::Fleet(_) => visit(self),
             _ => self.children().into_iter().for_each(|c| c.leaves(visit)),
         }

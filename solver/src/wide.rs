@@ -84,13 +84,14 @@ impl Wide {
             | Term::Cardinality(_)
             | Term::Cost(_)
             | Term::Paid(_)
-            | Term::Nodes(_) => {}
+            | Term::Nodes(_)
+            | Term::Replicas(_) => {}
             Term::Fleet(fleet) => {
                 self.write(&mut fleet.body, sum);
                 fleet.filter.iter_mut().for_each(|f| self.write(f, sum));
             }
             Term::Negate(x) | Term::Not(x) => self.write(x, sum),
-            Term::Binary(_, a, b) => [a, b].into_iter().for_each(|x| self.write(x, sum)),
+            Term::Binary(_, a, b) | Term::Grid(_, a, b) => [a, b].into_iter().for_each(|x| self.write(x, sum)),
             Term::If(c, a, b) => [c, a, b].into_iter().for_each(|x| self.write(x, sum)),
             Term::Call(_, args) => args.iter_mut().for_each(|x| self.write(x, sum)),
         }

@@ -1,6 +1,7 @@
 //! What the solver's answer must have in common with the oracle's.
 
 use cardinal_models::application::Direction;
+use cardinal_models::cost::cost;
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
@@ -97,7 +98,7 @@ pub fn is_sound(snapshot: &Snapshot, solution: &Solution) -> Result<(), String> 
     if utility.as_ref() != Ok(&solution.utility) {
         return Err(format!("the utility is {utility:?} and not {}", solution.utility));
     }
-    if solution.cost != snapshot.paid(&solution.placement) {
+    if cost(snapshot, &solution.placement).map(|c| c.total()).as_ref() != Ok(&solution.cost) {
         return Err(format!("the cost is not {}", solution.cost));
     }
     match worth(&snapshot.application, &Evaluator::new(snapshot), &solution.placement) {

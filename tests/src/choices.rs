@@ -53,7 +53,7 @@ pub fn world(seed: u64, most: u32) -> World {
     let text = softened(&text, &mut Draw::new(seed ^ 0x50f7), |draw| {
         (draw.pick(&["maximize", "minimize"]), number(draw, &known, 3))
     });
-    World { model: text, offers, metrics: Vec::new(), current: None }
+    World { model: text, offers, ..World::default() }
 }
 
 fn configured(draw: &mut Draw, name: &str, text: &mut String, known: &mut Known) {

@@ -168,7 +168,7 @@ impl Maker<'_> {
             values.push(("size".to_owned(), 4.0));
         }
         let model = if self.size.several { self.several(&metrics) } else { self.text };
-        World { model, offers, metrics: values, current }
+        World { model, offers, metrics: values, current, ..World::default() }
     }
 
     /// The model with penalties and further objectives, in some of the cases.

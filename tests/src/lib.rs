@@ -1,6 +1,7 @@
 //! What only the whole can show.
 //!
-//! [`generate`] draws small models over the whole language, [`choices`] such with configurations and free attributes, [`oracle`] enumerates every placement of one and lets the
+//! [`generate`] draws small models over the whole language, [`choices`] such with configurations and free attributes,
+//! [`traffic`] such with links and data sources, [`oracle`] enumerates every placement of one and lets the
 //! checker and the exact evaluator of `cardinal_models` judge them, [`mod@reference`] formulates linear models a second
 //! time with an assignment of instances to offers, [`agreement`] says what the solver's answer must have in common with
 //! the oracle's, [`laws`] changes models in ways whose effect is known, and [`cases`] runs a check over many seeds.
@@ -21,4 +22,5 @@ pub mod oracle;
 pub mod reference;
 mod several;
 pub mod shrink;
+pub mod traffic;
 pub mod world;

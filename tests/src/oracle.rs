@@ -6,13 +6,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use cardinal_models::application::{ComponentId, Structure};
+use cardinal_models::application::{ComponentId, DataId, Home, Structure};
 use cardinal_models::catalog::OfferIndex;
+use cardinal_models::cost::cost;
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::offer::Attribute;
-use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
+use cardinal_models::placement::{NodeGroup, Placement, Replica, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::verify::{Rule, Violation, verify};
 use cardinal_models::worth::worth;
@@ -57,7 +59,7 @@ pub struct Best {
     pub admissible: usize,
 }
 
-/// How many of the nodes that run now are also wanted.
+/// How many of the nodes that run now are also wanted, and how many of the replicas.
 pub fn kept(snapshot: &Snapshot, placement: &Placement) -> u64 {
     let count = |placement: &Placement| {
         let mut nodes: BTreeMap<(OfferIndex, Vec<(ComponentId, u32)>), u64> = BTreeMap::new();
@@ -70,12 +72,15 @@ pub fn kept(snapshot: &Snapshot, placement: &Placement) -> u64 {
     };
     let Some(current) = &snapshot.current else { return 0 };
     let wanted = count(placement);
-    count(&current.placement).iter().map(|(node, n)| wanted.get(node).map_or(0, |w| *w.min(n))).sum()
+    let nodes: u64 = count(&current.placement).iter().map(|(node, n)| wanted.get(node).map_or(0, |w| *w.min(n))).sum();
+    let replicas = placement.replicas.iter().filter(|r| current.placement.replicas.contains(r)).count();
+    nodes + replicas as u64
 }
 
 /// What decides among equals, of one placement.
 pub fn key(snapshot: &Snapshot, placement: &Placement) -> Key {
-    (snapshot.paid(placement).nanos(), placement.nodes(), Reverse(kept(snapshot, placement)))
+    let paid = cost(snapshot, placement).map_or_else(|_| placement.cost(&snapshot.catalog), |cost| cost.total());
+    (paid.nanos(), placement.nodes(), Reverse(kept(snapshot, placement)))
 }
 
 /// Looks at every placement of a snapshot.
@@ -113,6 +118,11 @@ pub fn admissible(snapshot: &Snapshot) -> Result<Vec<Placement>, TooLarge> {
     if application.components.iter().any(|c| c.hosting == Hosting::Shared) {
         parts.push(pool(snapshot)?);
     }
+    for (i, source) in application.data.iter().enumerate() {
+        if let Home::Chosen { most, .. } = source.home {
+            parts.push(replicas(snapshot, DataId(i as u32), most)?);
+        }
+    }
     let total = parts.iter().try_fold(1usize, |n, part| n.checked_mul(part.len()));
     let total = total.filter(|n| *n <= MOST_PLACEMENTS).ok_or(TooLarge)?;
     let mut found = Vec::new();
@@ -122,6 +132,7 @@ pub fn admissible(snapshot: &Snapshot) -> Result<Vec<Placement>, TooLarge> {
         for part in &parts {
             placement.groups.extend(part[rest % part.len()].groups.iter().cloned());
             placement.settings.extend(part[rest % part.len()].settings.iter().cloned());
+            placement.replicas.extend(part[rest % part.len()].replicas.iter().cloned());
             rest /= part.len();
         }
         placement.normalize();
@@ -181,6 +192,7 @@ fn is_own(snapshot: &Snapshot, violation: &Violation) -> bool {
         | Rule::Uniform
         | Rule::Spread
         | Rule::Zone => true,
+        Rule::Data | Rule::Link => false,
         Rule::Structure => {
             let rule = snapshot.application.structure.iter().find(|r| r.name.as_ref() == violation.name);
             rule.is_some_and(|r| {
@@ -267,6 +279,33 @@ fn free(snapshot: &Snapshot, id: ComponentId) -> Result<Vec<Placement>, TooLarge
         found = found.iter().flat_map(|p| values.iter().map(|v| with(p, v)).collect::<Vec<_>>()).collect();
     }
     found.retain(|part| may_stand(snapshot, part, &[id]));
+    Ok(found)
+}
+
+/// Every set of at most so many places of the catalog for the replicas of a data source.
+fn replicas(snapshot: &Snapshot, data: DataId, most: u32) -> Result<Vec<Placement>, TooLarge> {
+    let mut found = vec![Placement::default()];
+    // A region that no offer is in may be named too.
+    let named = snapshot.application.data.iter().flat_map(|source| source.candidates(&snapshot.catalog));
+    let mut places: Vec<Arc<str>> = snapshot.catalog.places().iter().cloned().chain(named).map(|p| p.name).collect();
+    places.sort();
+    places.dedup();
+    for place in places {
+        for i in 0..found.len() {
+            let mut more = found[i].clone();
+            more.replicas.push(Replica { data, place: place.clone() });
+            found.push(more);
+        }
+        if found.len() > MOST_PLACEMENTS {
+            return Err(TooLarge);
+        }
+    }
+    let name = &snapshot.application.data[data.index()].name;
+    let breaks = |p: &Placement| {
+        p.replicas.len() > most as usize
+            || verify(snapshot, p).iter().any(|v| v.rule == Rule::Data && v.name == name.as_ref())
+    };
+    found.retain(|p| !breaks(p));
     Ok(found)
 }
 

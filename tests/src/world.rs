@@ -7,8 +7,9 @@ use std::sync::Arc;
 use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::Source;
+use cardinal_models::network::{Network, Route};
 use cardinal_models::offer::{CloudKind, Offer, OperatingSystem, Purchase};
-use cardinal_models::placement::{CurrentDeployment, Placement, Setting};
+use cardinal_models::placement::{CurrentDeployment, Placement, Replica, Setting};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 use cardinal_models::resolve::load;
 use cardinal_models::snapshot::Snapshot;
@@ -20,6 +21,8 @@ pub struct World {
     pub model: String,
     /// The offers, in the order of the catalog.
     pub offers: Vec<Offer>,
+    /// What is known of the network.
+    pub network: Vec<Route>,
     /// Values of metrics by name.
     pub metrics: Vec<(String, f64)>,
     /// What runs now, over the offers in their order.
@@ -50,6 +53,7 @@ impl World {
         for offer in &self.offers {
             assert!(catalog.insert(offer.clone()).is_none(), "the ids of offers are unique");
         }
+        catalog.network = Network { routes: self.network.clone() };
         let mut snapshot = Snapshot::new(Arc::new(application), Arc::new(catalog));
         for (name, value) in &self.metrics {
             if let Some(id) = snapshot.application.metric(name) {
@@ -100,7 +104,9 @@ pub fn shown(snapshot: &Snapshot, placement: &Placement) -> String {
     let nodes: Vec<String> = placement.groups.iter().map(node).collect();
     let setting =
         |s: &Setting| format!("{}.{} = {}", snapshot.application[s.component].name, s.attribute.name(), s.value.0);
-    let nodes: Vec<String> = nodes.into_iter().chain(placement.settings.iter().map(setting)).collect();
+    let replica = |r: &Replica| format!("{} in {}", snapshot.application.data[r.data.index()].name, r.place);
+    let others = placement.settings.iter().map(setting).chain(placement.replicas.iter().map(replica));
+    let nodes: Vec<String> = nodes.into_iter().chain(others).collect();
     if nodes.is_empty() { "nothing".to_owned() } else { nodes.join("; ") }
 }
 
@@ -128,6 +134,9 @@ impl Display for World {
                 o.purchase.as_str(),
                 labels.join(" ")
             )?;
+        }
+        for r in &self.network {
+            writeln!(f, "# {} -> {}: {:?} ms, {:?} per GB", r.from, r.to, r.latency_ms, r.egress_per_gb)?;
         }
         for (name, value) in &self.metrics {
             writeln!(f, "# {name} = {value}")?;

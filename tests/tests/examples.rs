@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cardinal_interop::catalog::builtin;
+use cardinal_interop::catalog::{builtin, builtin_network};
 use cardinal_interop::import_model;
+use cardinal_models::cost::cost;
 use cardinal_models::diagnostic::Source;
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::resolve::{load, resolve};
@@ -24,7 +25,9 @@ fn example(name: &str) -> Source {
 fn snapshot(source: &Source, metrics: &[(&str, f64)]) -> Snapshot {
     let imported = import_model(source, None).unwrap_or_else(|d| panic!("{d}"));
     let application = resolve(&imported.document).unwrap_or_else(|d| panic!("{d}")).0;
-    let mut snapshot = Snapshot::new(Arc::new(application), Arc::new(builtin()));
+    let mut catalog = builtin();
+    catalog.network = builtin_network().network;
+    let mut snapshot = Snapshot::new(Arc::new(application), Arc::new(catalog));
     for (name, value) in metrics {
         let id = snapshot.application.metric(name).unwrap();
         snapshot.metrics[id.index()] = Some(*value);
@@ -102,6 +105,19 @@ fn the_batch_cluster_mixes_offers_and_ways_of_buying() {
     purchases.sort();
     purchases.dedup();
     assert_eq!(purchases.len(), 2);
+}
+
+#[test]
+fn the_lake_is_where_it_is_read() {
+    let lake = snapshot(&example("lakehouse.yaml"), &[]);
+    let solution = optimum(&lake);
+    let engine = lake.application.component("engine").unwrap();
+    let hosts = solution.placement.groups.iter().filter(|g| g.instances.iter().any(|(c, _)| *c == engine));
+    let places: Vec<_> = hosts.map(|g| lake.catalog.place_of(&lake.catalog[g.offer]).name).collect();
+    assert!(places.iter().all(|place| solution.placement.replicas.iter().any(|r| r.place == *place)), "{solution:?}");
+    let parts = cost(&lake, &solution.placement).unwrap();
+    assert!(parts.egress.units() > 0.0 && parts.storage.units() > 0.06);
+    assert_eq!(parts.total(), solution.cost);
 }
 
 #[test]

@@ -72,6 +72,9 @@ pub struct Job {
     /// The offers, later ones win; the built-in ones when empty.
     #[serde(default)]
     pub catalogs: Vec<CatalogText>,
+    /// Routes between places, beside those of the catalogs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Text>,
     /// Values of metrics, `NAME=VALUE` each.
     #[serde(default)]
     pub metrics: Vec<String>,

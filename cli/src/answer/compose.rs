@@ -16,6 +16,7 @@ use cardinal_solver::explain::UserRule;
 use indexmap::IndexMap;
 
 use super::objectives::{objectives, soft};
+use super::traffic;
 use super::{
     Answer, CatalogAnswer, ChangeAnswer, CommitmentAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer,
     ObjectiveAnswer, ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
@@ -67,6 +68,9 @@ pub fn compose(parts: Composition<'_>) -> Answer {
         cost_per_hour: solution.map(|s| s.cost.units()),
         list_cost_per_hour: placement.filter(|_| !application.commitments.is_empty()).map(|p| p.cost(catalog).units()),
         commitments: placement.map_or_else(IndexMap::new, |p| commitments(snapshot, p)),
+        cost: placement.and_then(|p| traffic::cost(snapshot, p)),
+        egress: placement.map_or_else(Vec::new, |p| traffic::egress(snapshot, p)),
+        data: placement.map_or_else(IndexMap::new, |p| traffic::data(snapshot, p)),
         components: placement.map_or_else(IndexMap::new, |p| components(snapshot, p)),
         nodes: placement.map_or_else(Vec::new, |p| nodes(snapshot, p)),
         timing_ms: TimingAnswer {
@@ -211,7 +215,7 @@ fn current(snapshot: &Snapshot, now: &CurrentDeployment, solution: Option<&Solut
     };
     CurrentAnswer {
         utility,
-        cost_per_hour: gone.map(|gone| (snapshot.paid(&now.placement) + gone).units()),
+        cost_per_hour: gone.zip(traffic::running(snapshot, now)).map(|(gone, now)| (now + gone).units()),
         violations,
         vanished: now.vanished.iter().map(|v| v.offer.to_string()).collect(),
         changes: solution.map_or_else(Vec::new, |s| changes(snapshot, &now.placement, &now.vanished, &s.placement)),

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use cardinal_interop::catalog::{convert_currency, to_csv, to_yaml};
+use cardinal_interop::catalog::{convert_currency, network_csv, to_csv, to_yaml};
 use cardinal_models::application::{Requirement, Subject, Test};
 use cardinal_models::catalog::Catalog;
 use cardinal_models::document::{OneOrMany, Scalar};
+use cardinal_models::network::{Network, Place, Route};
 use cardinal_models::offer::{Attribute, Offer};
 use cardinal_models::requirement::{Currency, Measure, intervals};
 use cardinal_models::span::Span;
 use cardinal_models::span::Spanned;
 
-use crate::arguments::{Catalog as Arguments, CatalogConvert, CatalogForm, CatalogImport, CatalogShow, Sort};
+use crate::arguments::{
+    Catalog as Arguments, CatalogConvert, CatalogForm, CatalogImport, CatalogNetwork, CatalogShow, Sort,
+};
 use crate::failure::{Exit, Failure, Finding};
-use crate::input::catalogs;
+use crate::input::{catalogs, network};
 use crate::{clock, output, render};
 
 /// So many offers are shown in a table unless asked otherwise.
@@ -25,6 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Arguments::Show(show) => run_show(show),
         Arguments::Import(import) => run_import(import),
         Arguments::Convert(convert) => run_convert(convert),
+        Arguments::Network(network) => run_network(network),
     }
 }
 
@@ -101,6 +105,33 @@ fn run_import(arguments: &CatalogImport) -> Result<Exit, Failure> {
     let (catalog, warnings) = catalogs::load(&arguments.files, arguments.from)?;
     render::diagnostics::show(&warnings);
     write(arguments.output.as_deref(), &catalog)
+}
+
+fn run_network(arguments: &CatalogNetwork) -> Result<Exit, Failure> {
+    let (mut catalog, mut warnings) = catalogs::load(&arguments.catalogs, None)?;
+    warnings.extend(network::complete(&mut catalog, &network::read(&arguments.network)?)?);
+    render::diagnostics::show(&warnings);
+    let places: Vec<Place> = arguments.places.iter().map(|name| catalog.place(name)).collect();
+    let connections = render::network::between(&catalog, &places);
+    match arguments.output {
+        CatalogForm::Table if places.is_empty() => output::print(&render::network::routes(&catalog))?,
+        CatalogForm::Table => output::print(&render::network::table(&connections))?,
+        CatalogForm::Json => {
+            let value = render::network::value(&catalog, &connections);
+            output::print_raw(render::json::json(&value)?.as_bytes())?;
+        }
+        CatalogForm::Csv => {
+            let told = connections.iter().map(|(from, to, c)| Route {
+                from: from.name.clone(),
+                to: to.name.clone(),
+                latency_ms: c.latency_ms,
+                egress_per_gb: c.egress_per_gb,
+            });
+            let network = if places.is_empty() { catalog.network } else { Network { routes: told.collect() } };
+            output::print_raw(network_csv(&network, &catalog.currency).as_bytes())?;
+        }
+    }
+    Ok(Exit::Solved)
 }
 
 fn run_convert(arguments: &CatalogConvert) -> Result<Exit, Failure> {

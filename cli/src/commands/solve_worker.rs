@@ -78,6 +78,7 @@ fn texts(job: Job) -> Result<Texts, Failure> {
                 CatalogText::Text(text) => Given::Text(source(text)),
             })
             .collect(),
+        networks: job.networks.into_iter().map(source).collect(),
         metrics: job.metrics,
         maximize: job.maximize,
         minimize: job.minimize,

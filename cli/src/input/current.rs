@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use cardinal_models::application::{Application, ComponentId};
+use cardinal_models::application::{Application, ComponentId, Home};
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Source, did_you_mean};
 use cardinal_models::offer::Attribute;
 use cardinal_models::placement::{
-    CurrentDeployment, DeployedComponent, DeployedNodes, Deployment, NodeGroup, Placement, Setting, SettingValue,
-    VanishedNodes,
+    CurrentDeployment, DeployedComponent, DeployedData, DeployedNodes, Deployment, NodeGroup, Placement, Replica,
+    Setting, SettingValue, VanishedNodes,
 };
 use cardinal_models::quantity::Price;
 use cardinal_models::span::Span;
@@ -29,6 +29,9 @@ pub fn interpret(
     }
     for (name, component) in deployment.components.iter().filter(|(_, c)| !c.attributes.is_empty()) {
         reading.settings(name, component, &mut current.placement);
+    }
+    for (name, data) in &deployment.data {
+        reading.data(name, data, &mut current.placement);
     }
     let is_empty = current.placement.groups.is_empty() && current.placement.settings.is_empty();
     if reading.errors.is_empty() && is_empty && current.vanished.is_empty() {
@@ -153,6 +156,20 @@ impl Reading<'_> {
                     self.wrong(word, format!("`{name}` has no free attribute `{word}`"), Some(help));
                 }
             }
+        }
+    }
+
+    /// Where a data source is. Of one whose place is fixed nothing is read.
+    fn data(&mut self, name: &str, deployed: &DeployedData, placement: &mut Placement) {
+        let Some(id) = self.application.data_source(name) else {
+            let known = self.application.data.iter().map(|d| d.name.as_ref());
+            let help = did_you_mean(name, known).map(|meant| format!("did you mean `{meant}`?"));
+            self.wrong(name, format!("the application has no data source `{name}`"), help);
+            return;
+        };
+        if matches!(self.application.data[id.index()].home, Home::Chosen { .. }) {
+            let places = deployed.regions.iter().map(|region| self.catalog.place(region).name);
+            placement.replicas.extend(places.map(|place| Replica { data: id, place }));
         }
     }
 

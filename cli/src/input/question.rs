@@ -10,7 +10,7 @@ use cardinal_models::snapshot::Snapshot;
 
 use super::catalogs::Given;
 use super::model::{self, Goal, Model};
-use super::{catalogs, current, files, metrics};
+use super::{catalogs, current, files, metrics, network};
 use crate::arguments::Inputs;
 use crate::clock;
 use crate::failure::{Failure, Finding};
@@ -37,6 +37,8 @@ pub struct Texts {
     pub from: Option<Format>,
     /// The offers.
     pub catalogs: Vec<Given>,
+    /// Routes between places, beside those of the catalogs.
+    pub networks: Vec<Arc<Source>>,
     /// Metric values, `NAME=VALUE` each.
     pub metrics: Vec<String>,
     /// What is to be maximised instead of the model's utility.
@@ -54,6 +56,7 @@ impl Texts {
             model: files::read(&arguments.model)?,
             from: arguments.from,
             catalogs: catalogs::read(&arguments.catalogs)?,
+            networks: network::read(&arguments.network)?,
             metrics: arguments.metrics.clone(),
             maximize: arguments.maximize.clone(),
             minimize: arguments.minimize.clone(),
@@ -88,7 +91,10 @@ pub fn understand(texts: &Texts) -> Result<Asked, Failure> {
         }
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => return Err(failure),
     };
+    let mut catalog = catalog;
     catalogs::check_currency(&model, &catalog, &texts.catalogs)?;
+    warnings.extend(network::complete(&mut catalog, &texts.networks)?);
+    warnings.extend(network::gaps(&model, &catalog));
     if let Some(age) = clock::age_days(&catalog.date, clock::today()).filter(|age| *age > AGE_DAYS_MAX) {
         let message = format!("the prices of the catalog are {age} days old");
         warnings.push(Finding::warning(message).help("read them anew; see `cardinal catalog import --help`"));

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::diagnostics::clean;
 use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table, table_of};
-use super::{conflict, objectives, why, why_not};
+use super::{conflict, objectives, traffic, why, why_not};
 use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
 
 /// What ended a solve that is not proven to the end.
@@ -29,6 +29,7 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
         line(&mut out, "\n  Nothing is deployed: every component has no instances, and no node is needed.");
         objectives::section(&mut out, answer);
         objectives::soft(&mut out, answer);
+        traffic::sections(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
@@ -43,6 +44,7 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
         shared_nodes(&mut out, answer);
         objectives::section(&mut out, answer);
         objectives::soft(&mut out, answer);
+        traffic::sections(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
@@ -116,6 +118,7 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
             line(out, &format!("  cost     {}, {:.2}{month}/month", money(answer, cost), cost * HOURS_PER_MONTH));
         }
         covered(out, answer);
+        traffic::split(out, answer);
         let goal = format!("{} {}", answer.objective.direction, clean(&answer.objective.formula));
         if has_cost || !answer.objective.is_default {
             let paid = objectives::paid(answer);

@@ -2,6 +2,7 @@
 
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics};
+use cardinal_models::network::Route;
 use cardinal_models::offer::Offer;
 use cardinal_models::quantity::Price;
 use cardinal_models::span::Span;
@@ -23,6 +24,7 @@ pub fn merge(catalogs: Vec<Catalog>) -> Result<(Catalog, Diagnostics), Diagnosti
         if catalog.currency != merged.currency {
             return Err(Diagnostics(vec![mixed_currencies(&merged, &catalog)]));
         }
+        merged.network.routes.extend(catalog.network.routes.iter().cloned());
         let mut replaced = 0usize;
         for offer in catalog.offers() {
             replaced += usize::from(merged.insert(offer.clone()).is_some());
@@ -84,5 +86,8 @@ pub fn convert_currency(catalog: &Catalog, to: &str, rate: f64) -> Result<Catalo
         };
         converted.insert(Offer { price, ..offer.clone() });
     }
+    let routes = catalog.network.routes.iter();
+    let repriced = routes.map(|r| Route { egress_per_gb: r.egress_per_gb.map(|p| p * rate), ..r.clone() });
+    converted.network.routes.extend(repriced);
     Ok(converted)
 }

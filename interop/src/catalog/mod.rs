@@ -14,6 +14,7 @@ mod json;
 mod native;
 mod native_csv;
 mod native_yaml;
+mod network;
 mod node_candidates;
 mod recognise;
 mod sage;
@@ -29,6 +30,7 @@ use cardinal_models::span::Span;
 pub use builtin::builtin;
 pub use convert::{convert_currency, merge};
 pub use native::COLUMNS;
+pub use network::{NETWORK_COLUMNS, PricedNetwork, builtin_network, network_csv, read_network};
 pub use recognise::recognise;
 pub use write::{to_csv, to_yaml};
 

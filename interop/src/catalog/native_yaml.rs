@@ -1,5 +1,5 @@
-//! Reads Cardinal's own catalogs in YAML or JSON: a mapping with `currency`, `date`, `source` and `offers`, a list of
-//! mappings whose keys are the names of [`super::native`].
+//! Reads Cardinal's own catalogs in YAML or JSON: a mapping with `currency`, `date`, `source`, `network`
+//! ([`super::network`]) and `offers`, a list of mappings whose keys are the names of [`super::native`].
 
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Source, did_you_mean};
@@ -12,7 +12,7 @@ use super::native::{Field, NativeOffer};
 use super::table::set_fact;
 use super::yaml::{Node, Step, Walker};
 
-const KEYS: [&str; 4] = ["currency", "date", "source", "offers"];
+const KEYS: [&str; 5] = ["currency", "date", "source", "network", "offers"];
 
 /// Reads the document.
 pub(super) fn read(source: &Source) -> Result<(Catalog, Diagnostics), Diagnostics> {
@@ -44,6 +44,13 @@ fn read_document<'s>(walker: &mut Walker<'s>, into: &mut Assembler<'s>) -> Resul
         if name == "offers" {
             has_offers = true;
             read_offers(walker, into)?;
+            if into.is_over() {
+                return Ok(());
+            }
+            continue;
+        }
+        if name == "network" {
+            super::network::read_section(walker, into)?;
             if into.is_over() {
                 return Ok(());
             }

@@ -1,5 +1,5 @@
 //! Writes catalogs in Cardinal's own forms. What is written reads back to the same offers, with two exceptions in CSV:
-//! a `;` in the name of a zone or place becomes a comma, and a text label that reads as a number becomes one.
+//! routes of the network, which a table of their own tells, a `;` in the name of a zone or place becomes a comma, and a text label that reads as a number becomes one.
 
 use cardinal_models::catalog::Catalog;
 use cardinal_models::offer::{LabelValue, Offer, OperatingSystem, family_of};
@@ -34,6 +34,16 @@ pub fn to_yaml(catalog: &Catalog) -> String {
     let mut out = String::new();
     for (name, value) in named_facts(catalog) {
         line(&mut out, format_args!("{name}: {}", quoted(value)));
+    }
+    if !catalog.network.routes.is_empty() {
+        out.push_str("network:\n");
+    }
+    for route in &catalog.network.routes {
+        let mut parts = format!("from: {}, to: {}", quoted(&route.from), quoted(&route.to));
+        for (name, figure) in [("latency_ms", route.latency_ms), ("egress_price_per_gb", route.egress_per_gb)] {
+            parts.extend(figure.map(|x| format!(", {name}: {x}")));
+        }
+        line(&mut out, format_args!("  - {{{parts}}}"));
     }
     if catalog.is_empty() {
         out.push_str("offers: []\n");

@@ -21,6 +21,8 @@ pub(super) const MODEL_KEYS: &[&str] = &[
     "budget",
     "quotas",
     "commitments",
+    "data",
+    "links",
     "utility",
     "reconfigure",
 ];
@@ -148,6 +150,8 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
     let budget = f.scalar("budget");
     let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
     let commitments = f.entries("commitments", "a mapping from names to commitments", commitment);
+    let data = f.entries("data", "a mapping from names to data sources", super::data::source);
+    let links = f.entries("links", "a mapping from names to links", super::data::link);
     let utility = f.read("utility", super::objectives::utility);
     let reconfigure = f.read("reconfigure", reconfigure);
     Some(ModelDocument {
@@ -164,6 +168,8 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
         budget,
         quotas,
         commitments,
+        data,
+        links,
         utility,
         reconfigure,
     })

@@ -142,6 +142,8 @@ fn the_known_keys_are_those_of_the_document() {
         ("CommitmentDocument", sections::COMMITMENT_KEYS),
         ("WeightedDocument", objectives::WEIGHTED_KEYS),
         ("RankedDocument", objectives::RANKED_KEYS),
+        ("DataDocument", data::DATA_KEYS),
+        ("LinkDocument", data::LINK_KEYS),
         ("ReconfigureDocument", sections::RECONFIGURE_KEYS),
     ] {
         assert_eq!(keys(name), known, "{name}");

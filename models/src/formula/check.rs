@@ -195,6 +195,12 @@ impl<'a> Checker<'a> {
                     .help(format!("name an attribute of it, such as `{name}.cardinality`")),
             );
         }
+        if self.scope.links.contains_key(text) || self.scope.data.contains_key(text) {
+            return self.fail(
+                Diagnostic::error(span, format!("`{text}` is a link or a data source, not a number"))
+                    .help(format!("name an attribute of it, such as `{name}.cost`")),
+            );
+        }
         let known = self.scope.metrics.keys().chain(self.scope.constants.keys()).map(AsRef::as_ref);
         let help = did_you_mean(text, known.chain(RESERVED)).map(|known| format!("did you mean `{known}`?"));
         let help = help.or_else(|| self.component_help(text));
@@ -246,6 +252,9 @@ impl<'a> Checker<'a> {
     }
 
     fn member(&mut self, component: &Name, attribute: &Name, tree: &Tree) -> Option<Expr> {
+        if let Some(found) = self.traffic(component, attribute, tree) {
+            return found;
+        }
         let (_, scope) = self.component(component)?;
         let known = Attribute::named(&attribute.text);
         if self.scope.own.contains_key(&scope.id) {
@@ -262,6 +271,25 @@ impl<'a> Checker<'a> {
             Some(known) => format!("did you mean `{component}.{known}`?"),
             None => format!("an attribute of the catalog is written `{component}.labels.{attribute}`"),
         }))
+    }
+
+    /// An attribute of a link or a data source; nothing when the name is neither's.
+    fn traffic(&mut self, name: &Name, attribute: &Name, tree: &Tree) -> Option<Option<Expr>> {
+        let (link, data) = (self.scope.links.get(name.text.as_str()), self.scope.data.get(name.text.as_str()));
+        let (kind, unit) = match (link, data, attribute.text.as_str()) {
+            (Some(link), _, "cost") => (ExprKind::LinkCost(*link), Unit::PRICE),
+            (Some(link), _, "latency") => (ExprKind::LinkLatency(*link), Unit::MILLISECOND),
+            (None, Some(data), "cost") => (ExprKind::StorageCost(*data), Unit::PRICE),
+            (None, None, _) => return None,
+            (link, ..) => {
+                let what = if link.is_some() { "a link" } else { "a data source" };
+                let known = if link.is_some() { "`cost` and `latency`" } else { "`cost`" };
+                let span = self.place.within(self.text, attribute.span);
+                let message = format!("`{name}` is {what} and has no attribute `{}`", attribute.text);
+                return Some(self.fail(Diagnostic::error(span, message).help(format!("it has {known}"))));
+            }
+        };
+        Some(self.total(kind, Some(unit), tree))
     }
 
     fn attribute(&mut self, name: &Name, component: ScopeComponent, attribute: Attribute, tree: &Tree) -> Option<Expr> {

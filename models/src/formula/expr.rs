@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::application::{ComponentId, MetricId};
+use crate::application::{ComponentId, DataId, LinkId, MetricId};
 use crate::formula::function::Function;
 use crate::offer::Attribute;
 use crate::span::Span;
@@ -49,6 +49,12 @@ pub enum ExprKind {
     TotalCost,
     /// The number of all nodes.
     NodeCount,
+    /// What the traffic of a link costs per hour.
+    LinkCost(LinkId),
+    /// The longest round trip in milliseconds between instances that talk over a link; 0 when none do.
+    LinkLatency(LinkId),
+    /// What storing the replicas of a data source costs per hour.
+    StorageCost(DataId),
     /// `-x`.
     Negate(Box<Expr>),
     /// `not x`.
@@ -214,7 +220,10 @@ impl Expr {
             | ExprKind::Metric(_)
             | ExprKind::Attribute(..)
             | ExprKind::TotalCost
-            | ExprKind::NodeCount => {}
+            | ExprKind::NodeCount
+            | ExprKind::LinkCost(_)
+            | ExprKind::LinkLatency(_)
+            | ExprKind::StorageCost(_) => {}
             ExprKind::Negate(x) | ExprKind::Not(x) => x.forget_places(),
             ExprKind::Binary(_, a, b) => {
                 a.forget_places();
@@ -243,7 +252,10 @@ impl Expr {
             | ExprKind::Metric(_)
             | ExprKind::Attribute(..)
             | ExprKind::TotalCost
-            | ExprKind::NodeCount => Vec::new(),
+            | ExprKind::NodeCount
+            | ExprKind::LinkCost(_)
+            | ExprKind::LinkLatency(_)
+            | ExprKind::StorageCost(_) => Vec::new(),
             ExprKind::Negate(x) | ExprKind::Not(x) => vec![x],
             ExprKind::Binary(_, a, b) => vec![a, b],
             ExprKind::If(c, a, b) => vec![c, a, b],

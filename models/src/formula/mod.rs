@@ -18,7 +18,7 @@ mod tests;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
-use crate::application::{ComponentId, MetricId};
+use crate::application::{ComponentId, DataId, LinkId, MetricId};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Fleet, Hosting};
 use crate::offer::Attribute;
@@ -48,6 +48,10 @@ pub struct Scope {
     pub currency: Option<String>,
     /// Components that take no offer of the catalog, with the attributes that they have instead.
     pub own: IndexMap<ComponentId, OwnAttributes>,
+    /// Links by name.
+    pub links: IndexMap<Arc<str>, LinkId>,
+    /// Data sources by name.
+    pub data: IndexMap<Arc<str>, DataId>,
 }
 
 /// The attributes of a component with configurations or free attributes, beside its cardinality.
@@ -91,7 +95,11 @@ pub enum Expected {
 impl Scope {
     /// True when the word names a component, a metric or a constant.
     pub fn has_name(&self, word: &str) -> bool {
-        self.components.contains_key(word) || self.metrics.contains_key(word) || self.constants.contains_key(word)
+        self.components.contains_key(word)
+            || self.metrics.contains_key(word)
+            || self.constants.contains_key(word)
+            || self.links.contains_key(word)
+            || self.data.contains_key(word)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A typed expression as a formula again, for messages about a part of what the user wrote.
 
-use crate::application::{Application, ComponentId};
+use crate::application::{Application, ComponentId, LinkId};
 use crate::formula::expr::{Aggregate, Expr, ExprKind};
 use crate::formula::tree::{Name, Tree, TreeKind};
 use crate::offer::Attribute;
@@ -37,6 +37,10 @@ fn component(id: ComponentId, application: &Application) -> Name {
     Name::new(application.components.get(id.index()).map_or("?", |c| c.name.as_ref()))
 }
 
+fn link(id: LinkId, application: &Application) -> Name {
+    Name::new(application.links.get(id.index()).map_or("?", |l| l.name.as_ref()))
+}
+
 /// A word of the language, which is never in backticks.
 fn word(text: &str) -> Name {
     Name { text: text.to_owned(), quoted: false, span: Span::NONE }
@@ -57,6 +61,12 @@ fn tree(expr: &Expr, application: &Application) -> Tree {
         ExprKind::Attribute(id, attribute) => TreeKind::Member(component(*id, application), word(attribute.name())),
         ExprKind::TotalCost => TreeKind::Name(word("total_cost")),
         ExprKind::NodeCount => TreeKind::Name(word("node_count")),
+        ExprKind::LinkCost(id) => TreeKind::Member(link(*id, application), word("cost")),
+        ExprKind::LinkLatency(id) => TreeKind::Member(link(*id, application), word("latency")),
+        ExprKind::StorageCost(id) => {
+            let name = application.data.get(id.index()).map_or("?", |d| d.name.as_ref());
+            TreeKind::Member(Name::new(name), word("cost"))
+        }
         ExprKind::Negate(x) => TreeKind::Negate(boxed(x)),
         ExprKind::Not(x) => TreeKind::Not(boxed(x)),
         ExprKind::Binary(op, a, b) => TreeKind::Binary(*op, boxed(a), boxed(b)),

@@ -41,6 +41,7 @@ impl Resolver<'_> {
         let prices = document.components.iter().filter_map(|(_, c)| c.requires.as_ref()?.price.as_ref());
         let costs = document.budget.iter().chain(document.quotas.iter().filter_map(|(_, q)| q.cost.as_ref()));
         let costs = costs.chain(document.commitments.iter().filter_map(|(_, c)| c.cost.as_ref()));
+        let costs = costs.chain(document.data.iter().filter_map(|(_, d)| d.storage_price.as_ref()));
         let metrics = document.metrics.iter().flat_map(|(_, metric)| match metric {
             MetricDocument::Formula(formula) => [Some(formula), None],
             MetricDocument::Full(full) => [full.formula.as_ref(), full.default.as_ref()],

@@ -228,7 +228,13 @@ impl Resolver<'_> {
             facts.depends_on_deployment |= part.depends_on_deployment;
         }
         match &expr.kind {
-            ExprKind::Attribute(..) | ExprKind::TotalCost | ExprKind::NodeCount | ExprKind::Fleet { .. } => {
+            ExprKind::Attribute(..)
+            | ExprKind::TotalCost
+            | ExprKind::NodeCount
+            | ExprKind::LinkCost(_)
+            | ExprKind::LinkLatency(_)
+            | ExprKind::StorageCost(_)
+            | ExprKind::Fleet { .. } => {
                 facts.depends_on_deployment = true;
             }
             // What runs now and what could be bought do not change with the deployment that is judged.

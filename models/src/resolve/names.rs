@@ -23,7 +23,9 @@ impl Resolver<'_> {
         let components = document.components.iter().map(|(name, _)| ("components", "component", name));
         let metrics = document.metrics.iter().map(|(name, _)| ("metrics", "metric", name));
         let constants = document.constants.iter().map(|(name, _)| ("constants", "constant", name));
-        for (section, kind, name) in components.chain(metrics).chain(constants) {
+        let data = document.data.iter().map(|(name, _)| ("data", "data source", name));
+        let links = document.links.iter().map(|(name, _)| ("links", "link", name));
+        for (section, kind, name) in components.chain(metrics).chain(constants).chain(data).chain(links) {
             let path = format!("{section}.{}", name.value);
             self.check_name(&path, name);
             if let Some(other) = given.get(name.value.as_str()) {
@@ -31,7 +33,7 @@ impl Resolver<'_> {
                 self.report(&path, Diagnostic::error(name.span, message).help(format!("rename the {kind}")));
             } else if is_reserved(&name.value) {
                 let message = format!("`{}` has a meaning in formulas", name.value);
-                let help = format!("rename the {kind}, for example to `{}_{kind}`", name.value);
+                let help = format!("rename the {kind}, for example to `{}_{}`", name.value, kind.replace(' ', "_"));
                 self.report(&path, Diagnostic::error(name.span, message).help(help));
             }
             given.insert(&name.value, kind);

@@ -2,7 +2,7 @@
 
 use super::soft::Softened;
 use super::{Resolver, shared};
-use crate::application::{Constraint, ConstraintKind, Direction, Objective, Soft, Tolerance, Weighted};
+use crate::application::{Constraint, ConstraintKind, Direction, Link, Objective, Soft, Tolerance, Weighted};
 use crate::diagnostic::Diagnostic;
 use crate::document::{ConstraintDocument, Entries, RankedDocument, Scalar, UtilityDocument, WeightedDocument};
 use crate::formula::Expected;
@@ -12,14 +12,16 @@ use crate::span::{Span, Spanned};
 use crate::unit::{Unit, conversion};
 
 impl Resolver<'_> {
-    /// The constraints, those of `slo` last, and apart from them those that may be violated at a price.
-    pub(super) fn constraints(&mut self) -> (Vec<Constraint>, Vec<Soft>) {
+    /// The constraints, those of `slo` and then the latency limits of links last, and apart from them those that may be
+    /// violated at a price.
+    pub(super) fn constraints(&mut self, links: &[Link]) -> (Vec<Constraint>, Vec<Soft>) {
         let document = self.document;
         let mut soft = Vec::new();
         let mut all =
             self.constraint_section("constraints", &document.constraints, ConstraintKind::Constraint, &mut soft);
         all.extend(self.constraint_section("slo", &document.slo, ConstraintKind::Slo, &mut soft));
         all.extend(self.budget());
+        all.extend(self.latency_limits(links));
         (all, soft)
     }
 

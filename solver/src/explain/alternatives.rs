@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cardinal_models::admissible::{admissible, refusal};
 use cardinal_models::application::{Application, Component, ComponentId, Direction, Requirement, Subject, Test};
 use cardinal_models::catalog::OfferIndex;
+use cardinal_models::cost::cost;
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::offer::Offer;
@@ -323,7 +324,7 @@ fn judge(judging: &Judging<'_>, offer: OfferIndex, placements: Vec<(u32, Placeme
             continue;
         }
         let Ok(worth) = worth(application, evaluator, &placement) else { continue };
-        let cost = snapshot.paid(&placement);
+        let Ok(cost) = cost(snapshot, &placement).map(|c| c.total()) else { continue };
         let improves = best
             .as_ref()
             .is_none_or(|(_, known, c, _)| judging.order(&worth.objectives, known).then(cost.cmp(c)).is_lt());

@@ -4,7 +4,7 @@
 //! add up to the utility. The total cost becomes the cost of each component. Anything else is one term, with the values
 //! of what it looks at.
 
-use cardinal_models::application::{Application, ComponentId, Objective};
+use cardinal_models::application::{Application, ComponentId, DataId, LinkId, Objective};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::formula::expr::{BinaryOp, Expr, ExprKind, Type};
@@ -130,8 +130,23 @@ impl Splitter<'_> {
                     let (text, factor) = (times(-factor, "covered by commitments"), -factor);
                     self.terms.push(Term { text, unit: unit_of(expr), what: What::Covered, factor });
                 }
+                self.split_spending(expr, factor);
             }
             _ => self.push(expr, factor),
+        }
+    }
+
+    /// What traffic and storage cost, each link and data source for itself.
+    fn split_spending(&mut self, total: &Expr, factor: f64) {
+        let links = self.application.links.iter().enumerate();
+        let egress = links.map(|(i, l)| (ExprKind::LinkCost(LinkId(i as u32)), format!("egress of {}", l.name)));
+        let data = self.application.data.iter().enumerate().filter(|(_, d)| d.replica_cost() > 0.0);
+        let storage = data.map(|(i, d)| (ExprKind::StorageCost(DataId(i as u32)), format!("storage of {}", d.name)));
+        let parts: Vec<_> = egress.chain(storage).collect();
+        for (kind, words) in parts {
+            let text = times(factor, &words);
+            let what = What::Formula(Expr { kind, ..total.clone() });
+            self.terms.push(Term { text, unit: unit_of(total), what, factor });
         }
     }
 
@@ -216,6 +231,9 @@ fn collect(expr: &Expr, application: &Application, found: &mut Vec<Input>) {
             | ExprKind::Attribute(..)
             | ExprKind::TotalCost
             | ExprKind::NodeCount
+            | ExprKind::LinkCost(_)
+            | ExprKind::LinkLatency(_)
+            | ExprKind::StorageCost(_)
             | ExprKind::Fleet { .. }
             | ExprKind::Candidates { .. }
             | ExprKind::Current(..)

@@ -1,11 +1,11 @@
 //! The columns of each part of the placement, and what they count.
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{ComponentId, DataId};
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::Aggregate;
 use cardinal_models::offer::{Attribute, Offer};
-use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
+use cardinal_models::placement::{NodeGroup, Placement, Replica, Setting, SettingValue};
 use cardinal_models::quantity::Price;
 
 use super::{Cluster, FormulateError, Formulation, Linear, MOST_ROWS};
@@ -58,6 +58,15 @@ pub enum Block<'a> {
         /// The first column.
         first: usize,
     },
+    /// A data source: one column for each set of places, exactly one of them 1.
+    Replicas {
+        /// The data source.
+        data: DataId,
+        /// The numbers of the sets that the rules on this source alone allow.
+        sets: Vec<u32>,
+        /// The first column.
+        first: usize,
+    },
     /// A mixed component: each column counts nodes.
     Mixed {
         /// The component.
@@ -87,6 +96,7 @@ impl Block<'_> {
             Block::Uniform { component, .. } | Block::Mixed { component, .. } => Part::Dedicated(*component),
             Block::Values { component, slot, .. } => Part::Attribute(*component, *slot),
             Block::Pool { .. } => Part::Pool,
+            Block::Replicas { data, .. } => Part::Data(*data),
         }
     }
 
@@ -95,6 +105,7 @@ impl Block<'_> {
         match self {
             Block::Uniform { rows, first, .. } => (*first, rows.len()),
             Block::Values { values, first, .. } => (*first, values.len()),
+            Block::Replicas { sets, first, .. } => (*first, sets.len()),
             Block::Mixed { cells, first, .. } => (*first, cells.len()),
             Block::Pool { patterns, first, .. } => (*first, patterns.list.len()),
         }
@@ -117,7 +128,7 @@ impl Block<'_> {
                 .enumerate()
                 .map(|(i, r)| (first + i, each(r.offer.map(|o| choices.offers[o as usize]), r.n, i)))
                 .collect(),
-            Block::Values { .. } => Vec::new(),
+            Block::Values { .. } | Block::Replicas { .. } => Vec::new(),
             Block::Mixed { choices, cells, first, .. } => cells
                 .iter()
                 .enumerate()
@@ -195,6 +206,33 @@ impl Point for ValuePoint {
     }
 }
 
+/// One set of places of a data source, and nothing else.
+pub(crate) struct ReplicaPoint {
+    pub data: DataId,
+    pub set: u32,
+}
+
+impl Point for ReplicaPoint {
+    fn attribute(&self, _: ComponentId, _: Slot) -> f64 {
+        f64::NAN
+    }
+    fn cardinality(&self, _: ComponentId) -> f64 {
+        f64::NAN
+    }
+    fn cost(&self, _: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
+    fn nodes(&self, _: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
+    fn fleet(&self, _: &FleetTerm) -> f64 {
+        f64::NAN
+    }
+    fn replicas(&self, data: DataId) -> f64 {
+        if data == self.data { f64::from(self.set) } else { f64::NAN }
+    }
+}
+
 impl<'a> Formulation<'a> {
     /// Adds the columns of a part and what ties them together.
     pub(super) fn add_block(
@@ -211,6 +249,10 @@ impl<'a> Formulation<'a> {
                 Ok(())
             }
             Part::Attribute(component, slot) => self.add_values(component, slot, cluster),
+            Part::Data(data) => {
+                self.add_replicas(data, cluster);
+                Ok(())
+            }
             Part::Dedicated(component) => {
                 let choices = &self.space.dedicated[component.index()];
                 match self.snapshot.application[component].fleet {
@@ -498,7 +540,7 @@ impl<'a> Formulation<'a> {
 
     /// The placement that a solution of the program stands for.
     pub fn placement(&self, x: &[f64]) -> Placement {
-        let (mut groups, mut settings) = (Vec::new(), Vec::new());
+        let (mut groups, mut settings, mut replicas) = (Vec::new(), Vec::new(), Vec::<Replica>::new());
         for block in &self.blocks {
             match block {
                 Block::Uniform { component, choices, rows, first } => {
@@ -512,6 +554,10 @@ impl<'a> Formulation<'a> {
                 Block::Values { component, slot, values, first } => {
                     let chosen = values.iter().enumerate().find(|(i, _)| x[first + i] > 0.5);
                     settings.extend(chosen.map(|(_, value)| self.setting(*component, *slot, *value)));
+                }
+                Block::Replicas { data, sets, first } => {
+                    let chosen = sets.iter().enumerate().find(|(i, _)| x[first + i] > 0.5);
+                    replicas.extend(chosen.into_iter().flat_map(|(_, set)| self.replica_set(*data, *set)));
                 }
                 Block::Mixed { component, choices, cells, first } => {
                     for (i, cell) in cells.iter().enumerate() {
@@ -543,7 +589,7 @@ impl<'a> Formulation<'a> {
                 }
             }
         }
-        let mut placement = Placement { groups, settings };
+        let mut placement = Placement { groups, settings, replicas };
         placement.groups.retain(|g| !g.instances.is_empty());
         placement.normalize();
         placement
@@ -562,7 +608,7 @@ impl<'a> Formulation<'a> {
         }
         let value = SettingValue(f64::from(row.n));
         let setting = Setting { component, attribute: Attribute::Cardinality, value };
-        Placement { groups: Vec::new(), settings: vec![setting] }
+        Placement { settings: vec![setting], ..Placement::default() }
     }
 
     /// The nodes of a row of a uniform component, over the zones in turn where a rule spreads by zone.

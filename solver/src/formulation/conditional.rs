@@ -5,10 +5,12 @@
 //! one of the combination that is taken, by the exact linear description of a product of a binary and a bounded
 //! expression. (McCormick, Computability of global solutions to factorable nonconvex programs, 1976.)
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{ComponentId, DataId};
 use cardinal_models::formula::expr::Aggregate;
 
+use super::encode::node_value;
 use super::tabulate::Known;
+use super::traffic::{Beside, PoolPoint};
 use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::parts_of;
 use crate::space::Choices;
@@ -45,6 +47,9 @@ impl Point for Item<'_> {
     }
     fn fleet(&self, fleet: &FleetTerm) -> f64 {
         self.known.fleet(fleet)
+    }
+    fn replicas(&self, data: DataId) -> f64 {
+        self.known.replicas(data)
     }
 }
 
@@ -154,6 +159,15 @@ impl Formulation<'_> {
                     }
                 }
             }
+            Some(Block::Pool { patterns, first, .. }) if self.looks_at_places(fleet) => {
+                for (i, pattern) in patterns.list.iter().enumerate() {
+                    let n = f64::from(pattern.count(fleet.component));
+                    let known = Known { leaves, values };
+                    let pool = PoolPoint { formulation: self, component: fleet.component, offer: pattern.offer };
+                    let x = node_value(fleet, &Beside { pool, known });
+                    add(first + i, n, x);
+                }
+            }
             Some(Block::Pool { .. }) => {
                 let x = each(None);
                 let cardinality = self.cardinality(fleet.component);
@@ -161,7 +175,7 @@ impl Formulation<'_> {
                     add(*column, *n, x);
                 }
             }
-            Some(Block::Values { .. }) | None => return Err(FormulateError::Entangled),
+            Some(Block::Values { .. } | Block::Replicas { .. }) | None => return Err(FormulateError::Entangled),
         }
         linear.compact();
         Ok((linear, undefined))

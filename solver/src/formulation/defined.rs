@@ -40,7 +40,8 @@ impl Formulation<'_> {
         if range::range(term, &self.space.ranges).defined {
             return Ok(());
         }
-        if let [part @ (Part::Dedicated(_) | Part::Attribute(..))] = parts_of(&self.snapshot.application, term)[..]
+        if let [part @ (Part::Dedicated(_) | Part::Attribute(..) | Part::Data(_))] =
+            parts_of(&self.snapshot.application, term)[..]
             && let Some(encoded) = self.encode_rows(term, part)
         {
             self.require_defined(&encoded.undefined, under);

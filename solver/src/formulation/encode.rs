@@ -5,9 +5,10 @@ use cardinal_models::formula::expr::{Aggregate, BinaryOp};
 use cardinal_models::formula::function::Function;
 use cardinal_models::tolerance::TOLERANCE;
 
-use super::blocks::{RowPoint, ValuePoint};
+use super::blocks::{ReplicaPoint, RowPoint, ValuePoint};
 use super::conditional::outside;
 use super::sided::Side;
+use super::traffic::PoolPoint;
 use super::{Block, Encoded, FormulateError, Formulation, Linear, STRICT_CLEARANCE};
 use crate::bound::{Part, parts_of};
 use crate::decimal::divisor;
@@ -124,6 +125,17 @@ pub(super) fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Opt
     Some(Steps { terms, step, constant: linear.constant / step })
 }
 
+/// What one node adds to a sum or count; NaN where it is undefined.
+pub(super) fn node_value(fleet: &FleetTerm, point: &impl Point) -> f64 {
+    let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
+    match fleet.aggregate {
+        _ if counts.is_nan() => counts,
+        _ if counts == 0.0 => 0.0,
+        Aggregate::Count => 1.0,
+        _ => fleet.body.evaluate(point),
+    }
+}
+
 impl Formulation<'_> {
     /// A linear expression for a term.
     pub fn encode(&mut self, term: &Term) -> Result<Encoded, FormulateError> {
@@ -139,12 +151,16 @@ impl Formulation<'_> {
             _ => {}
         }
         let parts = parts_of(&self.snapshot.application, term);
-        if let [Part::Dedicated(_) | Part::Attribute(..)] = parts[..]
+        if let [Part::Dedicated(_) | Part::Attribute(..) | Part::Data(_)] = parts[..]
             && let Some(encoded) = self.encode_rows(term, parts[0])
         {
             return Ok(encoded);
         }
         match term {
+            Term::Grid(grid, a, b) => match self.encode_pairs(grid, a, b)? {
+                Some(encoded) => Ok(encoded),
+                None => self.tabulate(term),
+            },
             Term::Binary(op @ (BinaryOp::Add | BinaryOp::Subtract), a, b) => {
                 let (mut a, b) = (self.encode(a)?, self.encode(b)?);
                 a.linear.add(&b.linear, if *op == BinaryOp::Add { 1.0 } else { -1.0 });
@@ -207,6 +223,11 @@ impl Formulation<'_> {
                     add(first + i, term.evaluate(&point));
                 }
             }
+            Block::Replicas { data, sets, first } => {
+                for (i, set) in sets.iter().enumerate() {
+                    add(first + i, term.evaluate(&ReplicaPoint { data: *data, set: *set }));
+                }
+            }
             Block::Mixed { .. } | Block::Pool { .. } => return None,
         }
         Some(encoded)
@@ -240,15 +261,8 @@ impl Formulation<'_> {
 
     /// A sum or count over nodes that each count by their offer alone.
     pub(crate) fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
-        let value = |point: &OfferPoint<'_>| {
-            let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
-            match fleet.aggregate {
-                _ if counts.is_nan() => counts,
-                _ if counts == 0.0 => 0.0,
-                Aggregate::Count => 1.0,
-                _ => fleet.body.evaluate(point),
-            }
-        };
+        let value = |point: &OfferPoint<'_>| node_value(fleet, point);
+        let value_at = |point: &PoolPoint<'_, '_>| node_value(fleet, point);
         match self.block_of(fleet.component)? {
             Block::Mixed { component, choices, cells, first } => {
                 let mut encoded = Encoded::default();
@@ -261,6 +275,20 @@ impl Formulation<'_> {
                 }
                 Some(encoded)
             }
+            Block::Pool { patterns, first, .. } if self.looks_at_places(fleet) => {
+                let mut encoded = Encoded::default();
+                for (i, pattern) in patterns.list.iter().enumerate() {
+                    let n = f64::from(pattern.count(fleet.component));
+                    let x =
+                        value_at(&PoolPoint { formulation: self, component: fleet.component, offer: pattern.offer });
+                    match x.is_nan() {
+                        _ if n == 0.0 => {}
+                        true => encoded.undefined.push(first + i),
+                        false => encoded.linear.terms.push((first + i, n * x)),
+                    }
+                }
+                Some(encoded)
+            }
             Block::Pool { .. } => {
                 // What one instance demands is the same for all of them.
                 let each = value(&OfferPoint { component: fleet.component, choices: &self.space.pool, offer: 0 });
@@ -268,7 +296,7 @@ impl Formulation<'_> {
                 linear.add(&self.cardinality(fleet.component), if each.is_nan() { 0.0 } else { each });
                 (!each.is_nan()).then_some(Encoded { linear, undefined: Vec::new() })
             }
-            Block::Uniform { .. } | Block::Values { .. } => None,
+            Block::Uniform { .. } | Block::Values { .. } | Block::Replicas { .. } => None,
         }
     }
 
@@ -310,7 +338,14 @@ impl Formulation<'_> {
                 let second = binary(BinaryOp::And, negated(a), b.as_ref().clone());
                 self.enforce_either(&first, &second, under)
             }
-            Term::Binary(op, a, b) if op.is_comparison() => self.enforce_comparison(*op, a, b, under),
+            Term::Binary(op, a, b) if op.is_comparison() => match (a.as_ref(), b.as_ref(), under) {
+                (Term::Grid(grid, row, column), Term::Constant(limit), None)
+                    if self.forbid_pairs(*op, (grid, row, column), *limit)? =>
+                {
+                    Ok(())
+                }
+                _ => self.enforce_comparison(*op, a, b, under),
+            },
             Term::If(c, a, b) if a.is_truth() && b.is_truth() => {
                 self.enforce_either(&negated(c), a, under)?;
                 self.enforce_either(c, b, under)

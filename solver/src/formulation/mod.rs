@@ -12,12 +12,14 @@ mod defined;
 mod division;
 mod dominance;
 pub(crate) mod encode;
+mod pool;
 mod rules;
 mod sided;
 mod tabulate;
+mod traffic;
 
 pub use blocks::{Block, Cell, Row};
-pub(crate) use blocks::{RowPoint, ValuePoint};
+pub(crate) use blocks::{ReplicaPoint, RowPoint, ValuePoint};
 pub(crate) use sided::Side;
 
 use cardinal_models::application::ComponentId;
@@ -166,6 +168,8 @@ pub struct Cluster {
     pub quotas: Vec<usize>,
     /// True when commitments may cover its nodes; of one sub-problem at most.
     pub is_covered: bool,
+    /// What traffic and storage cost.
+    pub spending: Vec<Term>,
 }
 
 /// The program of a cluster under construction.
@@ -195,6 +199,7 @@ pub struct Formulation<'a> {
     pub(crate) covered: Linear,
     /// The largest number of combinations that a nonlinear term is tabulated over.
     pub(crate) combinations: usize,
+    pub(crate) pairs: Vec<traffic::Pairs>,
 }
 
 impl<'a> Formulation<'a> {
@@ -263,6 +268,7 @@ impl<'a> Formulation<'a> {
             marginals: Vec::new(),
             covered: Linear::default(),
             combinations: MOST_COMBINATIONS,
+            pairs: Vec::new(),
         }
     }
 

@@ -169,6 +169,11 @@ impl Formulation<'_> {
                         pairs.push((group.count, same));
                     }
                 }
+                Block::Replicas { data, sets, first } => {
+                    let overlap = |set: &u32| f64::from(self.kept_replicas(*data, *set));
+                    kept.terms.extend(sets.iter().enumerate().map(|(i, set)| (first + i, overlap(set))));
+                    most += current.placement.replicas_of(*data).count() as u64;
+                }
                 Block::Pool { .. } | Block::Values { .. } => {}
             }
             for (running, mut wanted) in pairs {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{ComponentId, DataId};
 use cardinal_models::formula::expr::Aggregate;
 use rustc_hash::FxHashMap;
 
@@ -21,7 +21,7 @@ use crate::term::{FleetTerm, Point, Slot, Term};
 /// The combinations of values that some leaves of one part can take.
 #[derive(Clone, Debug)]
 pub(crate) struct Marginal {
-    part: Part,
+    pub(super) part: Part,
     pub(super) leaves: Vec<Term>,
     /// The values of the leaves, by combination.
     pub(super) values: Vec<Vec<f64>>,
@@ -59,6 +59,9 @@ impl Point for Known<'_> {
     }
     fn fleet(&self, fleet: &FleetTerm) -> f64 {
         self.find(|l| matches!(l, Term::Fleet(f) if f.as_ref() == fleet))
+    }
+    fn replicas(&self, data: DataId) -> f64 {
+        self.find(|l| matches!(l, Term::Replicas(d) if *d == data))
     }
 }
 
@@ -112,7 +115,7 @@ impl Formulation<'_> {
         Ok(self.join(term, &chosen, combinations))
     }
 
-    fn too_many(&self, parts: &[Part]) -> FormulateError {
+    pub(super) fn too_many(&self, parts: &[Part]) -> FormulateError {
         let names: Vec<String> = parts
             .iter()
             .map(|p| match p {
@@ -122,6 +125,7 @@ impl Formulation<'_> {
                     format!("`{}.{attribute}`", self.snapshot.application[*c].name)
                 }
                 Part::Pool => "the shared components".to_owned(),
+                Part::Data(d) => format!("`{}`", self.snapshot.application.data[d.index()].name),
             })
             .collect();
         FormulateError::Nonlinear { parts: names.join(", "), limit: self.combinations }
@@ -201,6 +205,12 @@ impl Formulation<'_> {
                 indicators: (0..values.len())
                     .map(|i| Linear { terms: vec![(first + i, 1.0)], constant: 0.0 })
                     .collect(),
+                leaves,
+            },
+            Some(Block::Replicas { sets, first, .. }) => Marginal {
+                part,
+                values: sets.iter().map(|set| vec![f64::from(*set); leaves.len()]).collect(),
+                indicators: (0..sets.len()).map(|i| Linear { terms: vec![(first + i, 1.0)], constant: 0.0 }).collect(),
                 leaves,
             },
             Some(Block::Mixed { component, choices, .. }) => {
@@ -383,7 +393,7 @@ impl Formulation<'_> {
     }
 
     /// Adds binary columns of which exactly one is 1.
-    fn one_of(&mut self, length: usize) -> usize {
+    pub(super) fn one_of(&mut self, length: usize) -> usize {
         let first = self.milp.columns();
         for _ in 0..length {
             self.milp.add_column(0.0, 1.0, true);
@@ -395,66 +405,6 @@ impl Formulation<'_> {
             self.one_hot.push((first, length));
         }
         first
-    }
-
-    /// The combinations of numbers of instances of shared components.
-    fn pool_marginal(&mut self, leaves: Vec<Term>, all: &[Part]) -> Result<Marginal, FormulateError> {
-        let mut components: Vec<ComponentId> = Vec::new();
-        for leaf in &leaves {
-            match leaf {
-                Term::Cardinality(c) => components.push(*c),
-                Term::Fleet(f) if outside(f).is_empty() => {
-                    components.push(f.component);
-                }
-                _ => return Err(FormulateError::NonlinearPool),
-            }
-        }
-        components.sort_unstable();
-        components.dedup();
-        let mut grid: Vec<Vec<u32>> = vec![Vec::new()];
-        for component in &components {
-            let allowed = &self.snapshot.application[*component].cardinality;
-            if allowed.count().saturating_mul(grid.len() as u64) > self.combinations as u64 {
-                return Err(self.too_many(all));
-            }
-            grid = grid.iter().flat_map(|g| allowed.iter().map(|n| [g.as_slice(), &[n]].concat())).collect();
-        }
-        let column = self.one_of(grid.len());
-        for (j, component) in components.iter().enumerate() {
-            let mut row = Linear::default();
-            row.add(&self.cardinality(*component), -1.0);
-            row.terms.extend(grid.iter().enumerate().map(|(t, g)| (column + t, f64::from(g[j]))));
-            self.row(row, 0.0, 0.0);
-        }
-        let point = OfferPoint { component: ComponentId(u32::MAX), choices: &self.space.pool, offer: 0 };
-        let values = grid
-            .iter()
-            .map(|g| {
-                let n_of =
-                    |c: ComponentId| components.iter().position(|x| *x == c).map_or(f64::NAN, |j| f64::from(g[j]));
-                leaves
-                    .iter()
-                    .map(|leaf| match leaf {
-                        Term::Cardinality(c) => n_of(*c),
-                        Term::Fleet(f) => {
-                            let n = n_of(f.component);
-                            let counts = f.filter.as_ref().map_or(1.0, |t| t.evaluate(&point));
-                            let n = if counts == 0.0 { 0.0 } else { n };
-                            match f.aggregate {
-                                Aggregate::Count => n,
-                                Aggregate::Sum if n == 0.0 => 0.0,
-                                Aggregate::Sum => n * f.body.evaluate(&point),
-                                _ if n == 0.0 => f64::NAN,
-                                _ => f.body.evaluate(&point),
-                            }
-                        }
-                        _ => f64::NAN,
-                    })
-                    .collect()
-            })
-            .collect();
-        let indicators = (0..grid.len()).map(|t| Linear { terms: vec![(column + t, 1.0)], constant: 0.0 }).collect();
-        Ok(Marginal { part: Part::Pool, leaves, values, indicators })
     }
 }
 

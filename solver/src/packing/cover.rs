@@ -80,7 +80,7 @@ impl Cover {
     pub(crate) fn of(ground: Ground<'_>, cluster: &Cluster, wanted: &[u32]) -> Option<Cover> {
         let (application, catalog) = (&ground.snapshot.application, &ground.snapshot.catalog);
         // Where the objective has a value only on some placements the checker could not tell which.
-        if ground.bound.constraints.iter().any(|c| c.index == usize::MAX) {
+        if ground.bound.constraints.iter().any(|c| c.index == usize::MAX) || application.pool_counts_places() {
             return None;
         }
         let (mut factor, mut constant) = (0.0, 0.0);

@@ -67,7 +67,8 @@ fn listing_of(ground: Ground<'_>) -> Listing {
     let application = &ground.snapshot.application;
     let shared = shared_components(application);
     let rules = NodeRules::of(application, &shared);
-    let no_spread = shared.iter().all(|c| !application[*c].is_divided()) && !application.pool_counts_zones();
+    let counts_places = application.pool_counts_zones() || application.pool_counts_places();
+    let no_spread = shared.iter().all(|c| !application[*c].is_divided()) && !counts_places;
     let all_move = shared.iter().all(|c| application[*c].moveable);
     let counts_instances = application.quotas.iter().any(|q| q.instances.is_some());
     let is_free = no_spread && all_move && !counts_instances && ground.snapshot.current.is_none();

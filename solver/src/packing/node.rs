@@ -297,6 +297,9 @@ fn class_key(
     zone: Option<u16>,
 ) -> String {
     let mut key = format!("{zone:?}");
+    if application.pool_counts_places() {
+        key.push_str(&cardinal_models::network::name_of(offer));
+    }
     for quota in &application.quotas {
         key.push(if quota.matches.iter().all(|r| r.admits(offer)) { '1' } else { '0' });
     }

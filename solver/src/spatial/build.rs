@@ -207,7 +207,7 @@ impl Builder<'_, '_> {
                 Ok(self.problem.call(*function, &args))
             }
             Term::Fleet(fleet) => self.fleet(fleet),
-            Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) => {
+            Term::Cardinality(_) | Term::Cost(_) | Term::Nodes(_) | Term::Replicas(_) | Term::Grid(..) => {
                 let encoded = self.formulation.encode(term)?;
                 Ok(self.encoded(&encoded))
             }
@@ -340,7 +340,7 @@ impl Builder<'_, '_> {
 pub(super) fn is_counted(ground: Ground<'_>, part: &Part) -> bool {
     match part {
         Part::Dedicated(c) => ground.snapshot.application[*c].fleet == Fleet::Mixed,
-        Part::Attribute(..) => false,
+        Part::Attribute(..) | Part::Data(_) => false,
         Part::Pool => true,
     }
 }

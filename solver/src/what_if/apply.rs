@@ -128,6 +128,7 @@ fn keep_offers(snapshot: &mut Snapshot, offers: &Selector, keep: impl Fn(bool) -
     let chosen = offers.offers(&snapshot.catalog)?;
     let before = snapshot.catalog.clone();
     let mut catalog = Catalog::new(&before.currency, &before.date, &before.source);
+    catalog.network.clone_from(&before.network);
     for (index, offer) in before.iter() {
         // The configurations of a component are its own, and no offers that could be had or not.
         if offer.configuration.is_some() || keep(chosen.binary_search(&index).is_ok()) {
@@ -148,6 +149,8 @@ fn keep_offers(snapshot: &mut Snapshot, offers: &Selector, keep: impl Fn(bool) -
                 }),
             }
         }
+        now.placement.settings.clone_from(&current.placement.settings);
+        now.placement.replicas.clone_from(&current.placement.replicas);
         now.placement.normalize();
         snapshot.current = Some(now);
     }
@@ -266,6 +269,11 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
     {
         return changed;
     }
+    let link = name.strip_suffix(".latency").unwrap_or(name);
+    if let Some((_, link)) = document.links.0.iter_mut().find(|(n, l)| n.value == link && l.latency.is_some()) {
+        link.latency = link.latency.as_ref().map(|w| Spanned::made(changed_scalar(&w.value, amount, Whole::No)));
+        return Ok(());
+    }
     let (quota_name, key) = match name.split_once('.') {
         Some((quota, key)) => (quota, Some(key)),
         None => (name, None),
@@ -278,9 +286,14 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         .chain(document.quotas.iter().map(|(n, _)| n.value.clone()))
         .chain(document.commitments.iter().map(|(n, _)| n.value.clone()))
         .chain(division::names(document))
+        .chain(limited_links(document))
         .collect();
     let Some((_, quota)) = document.quotas.0.iter_mut().find(|(n, _)| n.value == quota_name) else {
-        return Err(unknown("constraint, SLO, quota or commitment", name, known.iter().map(String::as_str)));
+        return Err(unknown(
+            "constraint, SLO, quota, commitment or link with a latency limit",
+            name,
+            known.iter().map(String::as_str),
+        ));
     };
     set_quota(quota, quota_name, key, amount)
 }
@@ -403,6 +416,12 @@ fn limited(
     Ok(format!("{head}({after}){tail}"))
 }
 
+/// The names of the latency limits of links.
+fn limited_links(document: &ModelDocument) -> Vec<String> {
+    let limited = document.links.iter().filter(|(_, link)| link.latency.is_some());
+    limited.map(|(name, _)| format!("{}.latency", name.value)).collect()
+}
+
 fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     let mut known: Vec<String> = Vec::new();
     known.extend(document.constraints.iter().chain(document.slo.iter()).map(|(n, _)| n.value.clone()));
@@ -417,6 +436,7 @@ fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     }
     known.extend(document.commitments.iter().map(|(n, _)| n.value.clone()));
     known.extend(division::names(document));
+    known.extend(limited_links(document));
     if !known.iter().any(|n| n == name) {
         return Err(unknown(
             "constraint, SLO, structural rule, quota or commitment",
@@ -430,6 +450,11 @@ fn drop_rule(document: &mut ModelDocument, name: &str) -> Result<(), Misread> {
     document.quotas.0.retain(|(n, _)| n.value != name);
     if name == "budget" {
         document.budget = None;
+    }
+    for (link, properties) in &mut document.links.0 {
+        if name == format!("{}.latency", link.value) {
+            properties.latency = None;
+        }
     }
     Ok(())
 }

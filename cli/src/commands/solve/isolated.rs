@@ -82,6 +82,7 @@ fn job(texts: &Texts, arguments: &Solve) -> Job {
                 Given::Text(source) => CatalogText::Text(text(source)),
             })
             .collect(),
+        networks: texts.networks.iter().map(text).collect(),
         metrics: texts.metrics.clone(),
         maximize: texts.maximize.clone(),
         minimize: texts.minimize.clone(),

@@ -59,6 +59,16 @@ fn mend(kind: &EvaluationErrorKind) -> Option<String> {
         EvaluationErrorKind::NoCandidates(_) => {
             Some("look at its requirements and at the offers: `cardinal catalog show`".to_owned())
         }
+        EvaluationErrorKind::TooFewPlaces { .. } | EvaluationErrorKind::NoReplica(_) => {
+            Some("widen its `places`, or ask for fewer `replicas`".to_owned())
+        }
+        EvaluationErrorKind::TooManyWays { .. } => {
+            Some("narrow its `places`, or the range of its `replicas`".to_owned())
+        }
+        EvaluationErrorKind::UnknownPrice { .. } | EvaluationErrorKind::UnknownLatency { .. } => {
+            Some("give it with `--network FILE`, or in the `network` section of the catalog".to_owned())
+        }
+        EvaluationErrorKind::Negative(_) => Some("let it be 0 or more: `max(0, ...)`".to_owned()),
         _ => None,
     }
 }

@@ -63,6 +63,7 @@ fn placement() -> Placement {
             set(Attribute::Label("load".into()), 0.5),
             set(Attribute::Memory, 2048.0),
         ],
+        replicas: Vec::new(),
     }
 }
 
