@@ -132,7 +132,7 @@ fn is_best(snapshot: &Snapshot, outcome: &Outcome, solution: &Solution, best: &B
     let found = || format!("{:?} with {}", solution.objectives, shown(snapshot, &solution.placement));
     let expected = || format!("{:?} with {}", best.objectives, shown(snapshot, &best.placement));
     let stages = solution.objectives.iter().zip(&best.objectives).zip(&best.blurred).zip(application.objectives());
-    for (((reached, exact), blurred), objective) in stages {
+    for (number, (((reached, exact), blurred), objective)) in stages.enumerate() {
         if !same(*exact, *blurred) {
             // What the solver's tolerances let in before decides here: nothing more is certain.
             return Ok(());
@@ -146,7 +146,9 @@ fn is_best(snapshot: &Snapshot, outcome: &Outcome, solution: &Solution, best: &B
         let sign = sign(objective.direction);
         let limit = exact - sign * objective.tolerance.amount(*exact);
         let keeps = sign * reached.value >= sign * limit || same(reached.value, limit);
-        if !keeps || !same(reached.limit, limit) {
+        // A tolerance of the last objective gives nothing to anything.
+        let is_last = number + 1 == best.objectives.len();
+        if !is_last && (!keeps || !same(reached.limit, limit)) {
             return Err(format!("the limit is {limit}: {}", found()));
         }
     }

@@ -55,9 +55,11 @@ fn answers_without_the_engine_are_admissible_and_bounded() {
         if sign * solution.bound < sign * best.utility - slack {
             return Err(format!("the bound {} is below the best, {}", solution.bound, best.utility));
         }
-        let is_best = sign * solution.utility >= sign * best.utility - slack;
+        // Objectives after the first may have taken what its tolerance gives.
+        let reached = solution.objectives.first().map_or(solution.utility, |first| first.best);
+        let is_best = sign * reached >= sign * best.utility - slack;
         if outcome.status == Status::Optimal && !is_best {
-            return Err(format!("{} is called optimal, {} is better", solution.utility, best.utility));
+            return Err(format!("{reached} is called optimal, {} is better", best.utility));
         }
         let mut seen = seen.lock().unwrap();
         seen.answered += 1;
