@@ -332,3 +332,13 @@ fn comparisons_of_very_large_and_small_values_are_told_apart() {
         best_of(&of(&format!("{fleets}constraints: {{c: '{rule}'}}"), two()));
     }
 }
+
+#[test]
+fn the_next_step_of_a_sum_is_not_beyond_its_end() {
+    // 2.8 + 0.2 is more than 3.
+    let model = "components:\n  web: {hosting: shared}\n  api: {cardinality: 2}\n  db: {cardinality: 0..2}\nconstraints:\n  \
+                 c: 'if(number(total_cost) + web.cardinality <= 2.8, 0 - sum(db.cores / db.cardinality), \
+                 number(total_cost) + web.cardinality) >= 1'";
+    let offers = vec![plain_offer("wide", 8, 2, 0.2), plain_offer("narrow", 4, 4, 0.4)];
+    assert_eq!(best_of(&of(model, offers)).utility, 2.0);
+}

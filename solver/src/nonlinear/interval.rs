@@ -305,8 +305,8 @@ fn opaque_range(function: Opaque, args: &[Interval]) -> Interval {
     }
 }
 
-/// Queueing functions rise with the arrivals and fall with the service rate and the servers. Where the corner of most
-/// load has no value the range is that of the function; where that of least load has none, nothing has.
+/// Queueing functions rise with the arrivals and fall with the service rate and the servers. Where a corner has no
+/// value the range is that of the function: it may be for too much load, or for more servers than are counted.
 fn queueing(
     function: Function,
     whole: Interval,
@@ -325,10 +325,6 @@ fn queueing(
         if args.iter().all(|x| x.is_finite()) { function.apply(&args).ok() } else { None }
     };
     let margin = |x: f64| 1e-12 * x.abs();
-    let is_bounded = arrivals.low.is_finite() && service.high.is_finite() && servers.high.is_finite();
-    if is_bounded && at(arrivals.low * (1.0 - 1e-9), service.high, servers.high).is_none() {
-        return Interval::EMPTY;
-    }
     let low = at(arrivals.low, service.high, servers.high).map_or(whole.low, |x| x - margin(x));
     let high = at(arrivals.high, service.low, servers.low).map_or(whole.high, |x| x + margin(x));
     Interval::new(low.max(whole.low), high.min(whole.high))

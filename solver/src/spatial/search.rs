@@ -296,7 +296,9 @@ impl Search<'_> {
             Open { bound, depth: depth + 1, serial: self.serial, sums }
         };
         let (range, step) = (sums[j], self.model.sums[j].step);
-        Some(vec![part(Interval::new(range.low, at)), part(Interval::new(at + step, range.high))])
+        // The next multiple of the step, not a step more: that may be beyond the end by a last digit.
+        let next = if step > 0.0 { ((at / step).round() + 1.0) * step } else { at };
+        Some(vec![part(Interval::new(range.low, at)), part(Interval::new(next.min(range.high), range.high))])
     }
 
     /// Narrows the sums to what constraints, holds and the best solution so far leave; false when that is nothing.

@@ -50,8 +50,8 @@ impl Search<'_> {
         if step == 0.0 {
             return Some((j, middle, middle));
         }
-        let low = (middle / step).floor() * step;
-        Some((j, low, low + step))
+        let steps = (middle / step).floor();
+        Some((j, steps * step, (steps + 1.0) * step))
     }
 
     /// Two parts of the choices of one group.
