@@ -1,4 +1,6 @@
 //! Objectives that are nonlinear over several components: the corpus, and families of random problems.
+//!
+//! `cargo bench --bench nonlinear -- SECONDS SEEDS` gives each problem of the families so much time, and so many seeds.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,8 @@ use cardinal_benches::{corpus, middle_and_most, ms};
 use cardinal_solver::engine::{Limits, RunStatus};
 use cardinal_solver::nonlinear::{Outcome, Settings, solve};
 
-/// Random problems of each family and size.
+/// Seconds for each problem of the families, and random problems of each family and size.
+const SECONDS: f64 = 10.0;
 const SEEDS: u64 = 5;
 
 fn run(one: &Configurations, limit: Duration) -> (Duration, Outcome) {
@@ -25,19 +28,24 @@ fn gap(outcome: &Outcome) -> f64 {
 
 /// The families at several sizes.
 fn families() -> Result<(), String> {
-    println!("\n| family | components | proven in 10 s | median ms | worst gap % at 0.1 s | at 1 s | at 10 s |");
+    let numbers: Vec<f64> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let seconds = numbers.first().copied().unwrap_or(SECONDS);
+    let seeds = numbers.get(1).map_or(SEEDS, |n| *n as u64);
+    println!(
+        "\n| family | components | proven in {seconds} s | median ms | worst gap % at 0.1 s | at 1 s | at {seconds} s |"
+    );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (family, (name, _)) in FAMILIES.iter().enumerate() {
         for components in [5, 10, 20] {
             let (mut proven, mut times, mut worst) = (0, Vec::new(), [0.0f64; 3]);
-            for seed in 0..SEEDS {
+            for seed in 0..seeds {
                 let one = problem(family, components, seed)?;
-                let (time, last) = run(&one, Duration::from_secs(10));
+                let (time, last) = run(&one, Duration::from_secs_f64(seconds));
                 proven += usize::from(last.status == RunStatus::Optimal);
-                for (worst, limit) in worst.iter_mut().zip([0.1, 1.0, 10.0]) {
+                for (worst, limit) in worst.iter_mut().zip([0.1, 1.0, seconds]) {
                     // What is proven earlier has no gap; what is not is stopped there.
                     let is_over = last.status == RunStatus::Optimal && time.as_secs_f64() <= limit;
-                    let at = if is_over || limit == 10.0 {
+                    let at = if is_over || limit == seconds {
                         last.clone()
                     } else {
                         run(&one, Duration::from_secs_f64(limit)).1
@@ -49,7 +57,7 @@ fn families() -> Result<(), String> {
             let (median, _) = middle_and_most(&mut times);
             let [first, second, third] = worst;
             println!(
-                "| {name} | {components} | {proven} of {SEEDS} | {} | {first:.2} | {second:.2} | {third:.2} |",
+                "| {name} | {components} | {proven} of {seeds} | {} | {first:.2} | {second:.2} | {third:.2} |",
                 ms(median)
             );
         }

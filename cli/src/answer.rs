@@ -3,6 +3,7 @@
 //! The names of the fields are a contract; fields may be added. What is unknown or infinite is null.
 
 pub mod compose;
+mod objectives;
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -40,8 +41,12 @@ pub struct Answer {
     pub application: String,
     /// The code of the money; null for an abstract unit.
     pub currency: Option<String>,
-    /// What is best.
+    /// What is best, first of all.
     pub objective: ObjectiveAnswer,
+    /// Every objective in its order, with how far it is reached and proven.
+    pub objectives: Vec<ReachedAnswer>,
+    /// Constraints that may be violated, with what they cost.
+    pub soft: Vec<SoftAnswer>,
     /// The values of the metrics that the answer rests on.
     pub metrics: IndexMap<String, MetricAnswer>,
     /// What runs now, when it was given.
@@ -154,6 +159,65 @@ pub struct ObjectiveAnswer {
     pub formula: String,
     /// True when the model has no utility.
     pub is_default: bool,
+}
+
+/// An objective and how far it is reached.
+#[derive(Debug, Serialize)]
+pub struct ReachedAnswer {
+    /// Its name; null when the model gives none.
+    pub name: Option<String>,
+    /// `maximize` or `minimize`.
+    pub direction: &'static str,
+    /// The formula as it was written.
+    pub formula: String,
+    /// The unit of its value; null for a bare number.
+    pub unit: Option<String>,
+    /// Its value, of the first after what soft constraints cost; null without a placement.
+    pub value: Option<f64>,
+    /// The best value that was found for it, before objectives after it took what its tolerance gives.
+    pub best: Option<f64>,
+    /// No placement that keeps to the limits of the objectives before it has a better value.
+    pub bound: Option<f64>,
+    /// How far the proof is open, relative.
+    pub gap: Option<f64>,
+    /// The worst value that its tolerance allows; null for the last objective.
+    pub limit: Option<f64>,
+    /// Its value for what runs now; null when nothing runs or it has none.
+    pub current: Option<f64>,
+    /// The summands of a weighted objective.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weighted: Vec<WeightedAnswer>,
+}
+
+/// A summand of a weighted objective.
+#[derive(Debug, Serialize)]
+pub struct WeightedAnswer {
+    /// Its name; null when the model gives none.
+    pub name: Option<String>,
+    /// `maximize` or `minimize`.
+    pub direction: &'static str,
+    /// The formula as it was written.
+    pub formula: String,
+    /// How much one unit of it counts.
+    pub weight: f64,
+    /// Its value; null without a placement.
+    pub value: Option<f64>,
+}
+
+/// A constraint that may be violated.
+#[derive(Debug, Serialize)]
+pub struct SoftAnswer {
+    /// The constraint.
+    #[serde(flatten)]
+    pub rule: RuleAnswer,
+    /// What the first objective loses per unit of the violation.
+    pub penalty: f64,
+    /// The unit of the violation; null for a bare number.
+    pub unit: Option<String>,
+    /// By how much it is violated; null without a placement.
+    pub violation: Option<f64>,
+    /// What that costs.
+    pub paid: Option<f64>,
 }
 
 /// The value of a metric.

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod simulate;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ Examples:
   cardinal solve model.xmi --catalog prices.csv --time-limit 1min --gap 1% --output json
   cardinal explain model.yaml --why-not 'web on c5.xlarge x 3'
   cardinal what-if model.yaml --set requests=2x --without region=eu-west-1
+  cardinal pareto model.yaml --objective 'minimize total_cost' --objective 'minimize latency'
   cardinal check *.yaml
   cardinal catalog show --region DE --cores '>= 4' --sort price
 
@@ -38,10 +41,17 @@ pub struct Arguments {
 pub enum Command {
     /// Find the best placement of an application, with proof
     Solve(Solve),
+    /// Solve the jobs that come on standard input, each a line of JSON, for a parent that limits and watches
+    #[command(after_help = SOLVE_WORKER_HELP)]
+    SolveWorker(SolveWorker),
     /// Say why the best placement is what it is: term by term, rule by rule, offer by offer
     Explain(Explain),
     /// Ask what would be if metrics, prices, offers or rules were different: compare scenarios, sweep ranges
     WhatIf(Box<WhatIf>),
+    /// Run the loop against a simulated cloud in virtual time: load, faults, lost nodes, deaths of the process
+    Simulate(Box<simulate::Simulate>),
+    /// Find the Pareto front of two objectives, such as cost against latency: every point proven
+    Pareto(Box<Pareto>),
     /// Report every mistake of a model, with its place and the mend
     Check(Check),
     /// Write a model of any known format as native YAML
@@ -110,6 +120,28 @@ pub struct Solve {
     /// Leave out why the answer is what it is, which takes time to find out
     #[arg(long)]
     pub no_explain: bool,
+    /// Solve in a process of its own, which is ended when it is over its time; a crash of the engine then leaves the
+    /// best answer that was known
+    #[arg(long)]
+    pub isolated: bool,
+    /// The most memory (address space) that this process may have, such as `2 GiB`
+    #[arg(long, value_name = "SIZE", requires = "isolated", value_parser = memory_limit)]
+    pub memory_limit: Option<u64>,
+}
+
+const SOLVE_WORKER_HELP: &str = "\
+A request is `{\"solve\": JOB}` or `\"cancel\"`; JOB has `model` {name, text} and, as it likes, `from`, `catalogs`
+(`\"builtin\"` or {\"text\": {name, text}}), `metrics` [NAME=VALUE], `maximize`, `minimize`, `current` {name, text},
+`time_limit_ms`, `gap`, `explain` and `form` (`json`, `yaml`, `table`). Messages on standard output are lines too:
+{\"phase\": ...}, {\"incumbent\": ANSWER}, {\"answer\": ANSWER}, where ANSWER has `exit` and `text`. The worker ends when
+its standard input ends, at once when a job is under way.";
+
+/// Solve the jobs that come on standard input.
+#[derive(Debug, Args)]
+pub struct SolveWorker {
+    /// The most memory (address space) that the process may have, such as `2 GiB`
+    #[arg(long, value_name = "SIZE", value_parser = memory_limit)]
+    pub memory_limit: Option<u64>,
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -210,8 +242,8 @@ pub struct WhatIf {
     /// Use only these offers; repeated, any of them
     #[arg(long, value_name = "OFFERS")]
     pub only: Vec<String>,
-    /// Change the limit of a constraint, an SLO, the budget, a quota (`QUOTA.nodes` for one of several) or a commitment, or `spot of web`
-    /// and the like
+    /// Change the limit of a constraint, an SLO, the budget or a quota (`QUOTA.nodes` for one of several), what a
+    /// commitment covers, how a component is divided (`spot of web`), or the penalty of a soft constraint (`NAME.penalty`)
     #[arg(long, value_name = "NAME=CHANGE")]
     pub limit: Vec<String>,
     /// Change how many instances a component may have: `web=2..10`
@@ -233,6 +265,48 @@ pub struct WhatIf {
     /// Do not look for the exact values at which the decision changes
     #[arg(long, requires = "sweep")]
     pub no_breaks: bool,
+    /// How many solves run at a time [default: as many as there are processors]
+    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// The longest time for everything, such as `1min`; `none` for no limit
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = time_limit)]
+    pub total_time: TimeLimit,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: TableForm,
+}
+
+const PARETO_EXAMPLES: &str = "\
+Examples:
+  cardinal pareto examples/webshop.yaml --objective 'minimize total_cost' --objective 'minimize response_time'
+  cardinal pareto model.yaml --points 50 --resolution 1% --plot front.svg
+  cardinal pareto model.yaml --objective utility --objective 'maximize web.cardinality' --output csv
+
+An objective is `minimize FORMULA`, `maximize FORMULA`, or `utility` for that of the model with what its soft constraints
+cost; without any, the total cost against the utility.
+
+Exit status: 0 every point that was asked for is proven; 1 internal failure; 2 bad usage or invalid input; 3 no admissible
+placement exists; 4 a limit was reached or Ctrl-C pressed (the points so far are printed, each of them proven).";
+
+/// Find the Pareto front of two objectives.
+#[derive(Debug, Args)]
+#[command(after_help = PARETO_EXAMPLES)]
+pub struct Pareto {
+    /// What is asked.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// One of the two objectives: `minimize FORMULA`, `maximize FORMULA` or `utility`; give it twice
+    #[arg(long, value_name = "OBJECTIVE", allow_hyphen_values = true)]
+    pub objective: Vec<String>,
+    /// At most so many points, spread over the front
+    #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    pub points: u16,
+    /// No points that are closer to each other than this share of the range of the second objective: `0.01` or `1%`
+    #[arg(long, value_name = "SHARE", default_value = "0.000001", value_parser = gap)]
+    pub resolution: f64,
+    /// Draw the front into this file, SVG or PNG by its ending
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     /// How many solves run at a time [default: as many as there are processors]
     #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
@@ -463,6 +537,21 @@ fn time_limit(text: &str) -> Result<TimeLimit, String> {
     }
 }
 
+/// The least address space in which a worker starts and solves a small model, in bytes.
+const MEMORY_BYTES_MIN: u64 = 256 << 20;
+
+/// An amount of memory, in bytes.
+fn memory_limit(text: &str) -> Result<u64, String> {
+    let (value, unit) = parse_quantity(text)?;
+    let byte = parse_unit("B")?;
+    let factor = unit.and_then(|unit| conversion(unit, byte)).ok_or("write an amount such as `2 GiB` or `800 MB`")?;
+    let bytes = value * factor;
+    if !(MEMORY_BYTES_MIN as f64..=u64::MAX as f64).contains(&bytes) {
+        return Err(format!("a solve needs {} MiB at least", MEMORY_BYTES_MIN >> 20));
+    }
+    Ok(bytes as u64)
+}
+
 fn gap(text: &str) -> Result<f64, String> {
     let (digits, factor) = match text.trim().strip_suffix('%') {
         Some(percent) => (percent.trim(), 0.01),
@@ -496,6 +585,13 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_amounts_of_memory() {
+        assert_eq!(memory_limit("2 GiB"), Ok(2 << 30));
+        assert_eq!(memory_limit("300MB"), Ok(300_000_000));
+        assert!(memory_limit("2").is_err() && memory_limit("10 MiB").is_err() && memory_limit("2 s").is_err());
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::answer::RuleAnswer;
 pub struct ExplanationAnswer {
     /// The objective term by term; the values add up to the utility.
     pub terms: Vec<TermAnswer>,
+    /// The objectives after the first, term by term.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub later_terms: Vec<LaterTermsAnswer>,
     /// Rules without which a better placement would be possible.
     pub binding: Vec<BindingAnswer>,
     /// False when not every rule was tried.
@@ -25,6 +28,26 @@ pub struct ExplanationAnswer {
     /// True when the terms are shown to people too.
     #[serde(skip)]
     pub is_full: bool,
+}
+
+/// An objective after the first, term by term.
+#[derive(Debug, Serialize)]
+pub struct LaterTermsAnswer {
+    /// The objective.
+    pub objective: String,
+    /// Its terms.
+    pub terms: Vec<TermAnswer>,
+}
+
+/// Which of several objectives is better, and how much.
+#[derive(Debug, Serialize)]
+pub struct GainedAnswer {
+    /// The objective.
+    pub objective: String,
+    /// Its best value now.
+    pub from: f64,
+    /// Its best value then.
+    pub to: f64,
 }
 
 /// A term of the objective.
@@ -61,6 +84,9 @@ pub struct BindingAnswer {
     /// The rule.
     #[serde(flatten)]
     pub rule: RuleAnswer,
+    /// Which of several objectives is better without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gained: Option<GainedAnswer>,
     /// The utility without it.
     pub utility_without: Option<f64>,
     /// The cost without it.
@@ -79,6 +105,9 @@ pub struct StepAnswer {
     pub utility: Option<f64>,
     /// The cost then.
     pub cost_per_hour: f64,
+    /// Which of several objectives gains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gained: Option<GainedAnswer>,
     /// What the objective gains.
     pub gain: f64,
     /// The same per unit of the limit.
@@ -132,9 +161,10 @@ pub struct AlternativeAnswer {
     pub utility: Option<f64>,
     /// The cost of all nodes with it.
     pub cost_per_hour: Option<f64>,
-    /// What ranks a worse one lower: `term`, `cost` or `order`.
+    /// What ranks a worse one lower: `term`, `objective` (one after the first), `cost` or `order`.
     pub decided_by: Option<&'static str>,
-    /// The term of the objective that loses most, with its value on the answer and on this one.
+    /// The term of the objective that loses most, or the later objective that decides, with its value on the answer and
+    /// on this one.
     pub term: Option<DecisiveTermAnswer>,
     /// `kept` or `optimised`: what became of the rest of the placement.
     pub rest: &'static str,
@@ -143,7 +173,7 @@ pub struct AlternativeAnswer {
 /// The term that decides.
 #[derive(Debug, Serialize)]
 pub struct DecisiveTermAnswer {
-    /// The term.
+    /// The term or the objective.
     pub term: String,
     /// Its value on the answer.
     pub chosen: f64,
@@ -172,6 +202,8 @@ pub enum ConflictAnswer {
         rules: Vec<RuleAnswer>,
         /// True when each of them is known to be needed for the conflict.
         minimal: bool,
+        /// Those of them that lack a value where the others hold.
+        undefined: Vec<UndefinedAnswer>,
         /// What would end the conflict.
         remedies: Vec<RemedyAnswer>,
     },
@@ -179,6 +211,19 @@ pub enum ConflictAnswer {
     Inherent,
     /// Not found in the time there was.
     Unknown,
+}
+
+/// A constraint without a value on a placement that all other rules allow.
+#[derive(Debug, Serialize)]
+pub struct UndefinedAnswer {
+    /// The constraint.
+    pub name: String,
+    /// Why it has none.
+    pub reason: String,
+    /// Where the part of the formula that has none stands in the model.
+    pub line: Option<usize>,
+    /// The column there.
+    pub column: Option<usize>,
 }
 
 /// A requirement and what it costs.

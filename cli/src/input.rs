@@ -3,6 +3,7 @@
 pub mod catalogs;
 pub mod current;
 pub mod files;
+pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod question;

@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod explanation;
 mod failure;
+mod front;
 mod input;
 mod interrupt;
 mod output;
@@ -45,9 +46,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Solve(solve) if solve.isolated => commands::solve::isolated::run(&solve, arguments.color),
         Command::Solve(solve) => commands::solve::run(&solve, started),
+        Command::SolveWorker(worker) => commands::solve_worker::run(&worker),
         Command::Explain(explain) => commands::explain::run(&explain, started),
         Command::WhatIf(what_if) => commands::what_if::run(&what_if, started),
+        Command::Simulate(simulate) => commands::simulate::run(&simulate),
+        Command::Pareto(pareto) => commands::pareto::run(&pareto, started),
         Command::Check(check) => commands::check::run(&check),
         Command::Convert(convert) => commands::convert::run(&convert),
         Command::Schema(schema) => commands::schema::run(&schema),

@@ -1,4 +1,7 @@
-//! Draws a sweep: cost, utility and instances over one parameter, or the cost over two, as SVG or PNG.
+//! Draws a sweep: cost, utility and instances over one parameter, or the cost over two, as SVG or PNG. Pareto fronts are
+//! drawn in [`front`].
+
+pub mod front;
 
 use std::path::Path;
 
@@ -38,8 +41,19 @@ pub fn check(path: &Path) -> Result<(), Failure> {
     kind(path).map(|_| ())
 }
 
+/// What can be drawn.
+trait Picture {
+    /// Draws it on an area.
+    fn draw<B: DrawingBackend>(&self, root: &Area<'_, B>) -> Result<(), String>;
+}
+
 /// Draws the sweep into a file.
 pub fn draw(path: &Path, answer: &SweepAnswer) -> Result<(), Failure> {
+    write(path, answer)
+}
+
+/// Draws into a file.
+fn write(path: &Path, picture: &impl Picture) -> Result<(), Failure> {
     let wrong = |error: String| Failure::internal(format!("cannot draw `{}`: {error}", path.display()));
     register_font(FONT, FontStyle::Normal, dejavu::sans::regular())
         .map_err(|_| wrong("its font cannot be read".to_owned()))?;
@@ -48,14 +62,14 @@ pub fn draw(path: &Path, answer: &SweepAnswer) -> Result<(), Failure> {
             let mut text = String::new();
             {
                 let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-                drawing(&root, answer).map_err(wrong)?;
+                picture.draw(&root).map_err(wrong)?;
                 root.present().map_err(|error| wrong(error.to_string()))?;
             }
             std::fs::write(path, text).map_err(|error| wrong(crate::input::files::cause(&error)))
         }
         Kind::Png => {
             let root = BitMapBackend::new(path, SIZE).into_drawing_area();
-            drawing(&root, answer).map_err(wrong)?;
+            picture.draw(&root).map_err(wrong)?;
             root.present().map_err(|error| wrong(error.to_string()))
         }
     }
@@ -63,12 +77,14 @@ pub fn draw(path: &Path, answer: &SweepAnswer) -> Result<(), Failure> {
 
 type Area<'a, B> = DrawingArea<B, Shift>;
 
-fn drawing<B: DrawingBackend>(root: &Area<'_, B>, answer: &SweepAnswer) -> Result<(), String> {
-    root.fill(&WHITE).map_err(|error| error.to_string())?;
-    if answer.points.is_empty() {
-        return Ok(());
+impl Picture for SweepAnswer {
+    fn draw<B: DrawingBackend>(&self, root: &Area<'_, B>) -> Result<(), String> {
+        root.fill(&WHITE).map_err(|error| error.to_string())?;
+        if self.points.is_empty() {
+            return Ok(());
+        }
+        if self.axes.len() > 1 { grid(root, self) } else { lines(root, self) }
     }
-    if answer.axes.len() > 1 { grid(root, answer) } else { lines(root, answer) }
 }
 
 /// A line of a chart: its name and its points, with gaps where there is no placement.

@@ -2,9 +2,12 @@
 
 pub mod conflict;
 pub mod diagnostics;
+pub mod front;
 pub mod json;
 pub mod numbers;
+pub mod objectives;
 pub mod offers;
+pub mod simulate;
 pub mod style;
 pub mod table;
 pub mod what_if;

@@ -1,6 +1,8 @@
 //! The application model with every name resolved and every formula typed: what the solver, the evaluator and the
 //! checker work on. Made from a [`crate::document::ModelDocument`] by [`crate::resolve`].
 
+mod objective;
+
 use std::sync::Arc;
 
 use crate::commitment::Commitment;
@@ -11,6 +13,8 @@ use crate::offer::{Attribute, AttributeValue, Offer, OperatingSystem, Purchase};
 use crate::quantity::{Bytes, Cores};
 use crate::span::Span;
 use crate::unit::Unit;
+
+pub use objective::{Direction, Objective, Soft, Tolerance, Weighted};
 
 /// Index of a component in [`Application::components`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,8 +59,12 @@ pub struct Application {
     pub quotas: Vec<Quota>,
     /// Capacity that is paid for already.
     pub commitments: Vec<Commitment>,
-    /// What is best.
+    /// Constraints that may be violated at a price, which the first objective pays.
+    pub soft: Vec<Soft>,
+    /// What is best, first of all.
     pub objective: Objective,
+    /// What is best among the placements that are best, or within the tolerance of it, in all objectives before.
+    pub later: Vec<Objective>,
     /// Time between two regular decisions, in seconds.
     pub every_s: Option<f64>,
     /// What may happen without a person.
@@ -653,30 +661,6 @@ pub struct Quota {
     pub instances: Option<u64>,
     /// At most so much money per hour, in nano-units.
     pub cost: Option<crate::quantity::Price>,
-}
-
-/// Which way the objective goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The larger the better.
-    Maximize,
-    /// The smaller the better.
-    Minimize,
-}
-
-/// The objective.
-#[derive(Clone, Debug)]
-pub struct Objective {
-    /// Which way it goes.
-    pub direction: Direction,
-    /// The formula; the total cost when the model has none.
-    pub formula: Expr,
-    /// The formula as it was written; `total_cost` when the model has none.
-    pub text: String,
-    /// Where it stands.
-    pub span: Span,
-    /// True when the model has no utility and the total cost is minimised.
-    pub is_default: bool,
 }
 
 /// The purchases that are allowed when a component names none.

@@ -2,9 +2,10 @@
 //! mistake of a file at once.
 //!
 //! Three steps, each in a file of its own: the text becomes a tree with places (`tree`); the sections of a model are
-//! read from the tree (`sections`) with the means to read one value (`fields`).
+//! read from the tree (`sections`, `objectives`) with the means to read one value (`fields`).
 
 mod fields;
+mod objectives;
 mod sections;
 mod tree;
 

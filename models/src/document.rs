@@ -2,12 +2,16 @@
 //! resolved or any formula parsed. The JSON Schema is generated from these types, and the writers of foreign formats
 //! build them.
 
+mod objectives;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::offer::{CloudKind, Purchase};
 use crate::span::Spanned;
+
+pub use objectives::{RankedDocument, UtilityDocument, WeightedDocument};
 
 /// A mapping from names to values in the order of the file, each name with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,7 +149,7 @@ pub struct ModelDocument {
     /// Measured and computed values that formulas use.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub metrics: Entries<MetricDocument>,
-    /// Formulas that must hold in every deployment.
+    /// Formulas that must hold in every deployment; those with a `penalty` may be violated at that price.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub constraints: Entries<ConstraintDocument>,
     /// Service level objectives: formulas that should hold; their violation asks for a new decision. One that depends
@@ -528,13 +532,13 @@ pub struct MetricProperties {
     pub default: Option<Spanned<Scalar>>,
 }
 
-/// A constraint: a formula that must hold.
+/// A constraint: a formula that must hold, or that may be violated at a price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ConstraintDocument {
     /// The formula alone.
     Formula(Spanned<Scalar>),
-    /// The formula with its description.
+    /// The formula with its properties.
     Full(ConstraintProperties),
 }
 
@@ -546,14 +550,39 @@ impl ConstraintDocument {
             ConstraintDocument::Full(full) => &full.formula,
         }
     }
+
+    /// The penalty of a soft constraint.
+    pub fn penalty(&self) -> Option<&Spanned<Scalar>> {
+        match self {
+            ConstraintDocument::Formula(_) => None,
+            ConstraintDocument::Full(full) => full.penalty.as_ref(),
+        }
+    }
+
+    /// The constraint with another formula; everything else stays.
+    pub fn with_formula(&self, formula: Spanned<Scalar>) -> ConstraintDocument {
+        match self {
+            ConstraintDocument::Formula(_) => ConstraintDocument::Formula(formula),
+            ConstraintDocument::Full(full) => {
+                ConstraintDocument::Full(ConstraintProperties { formula, ..full.clone() })
+            }
+        }
+    }
 }
 
 /// The properties of a constraint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConstraintProperties {
-    /// The formula that must hold.
+    /// The formula that must hold; with a `penalty`, that should.
     pub formula: Spanned<Scalar>,
+    /// Makes the constraint soft: it may be violated, and the objective loses so much per unit of the violation. Of
+    /// `a <= b` the violation is by how much `a` is above `b`, in the unit of the two; of `a == b` by how much they
+    /// differ; conditions joined by `and` add up; any other condition counts 1 when it does not hold. A number above
+    /// zero or a formula over constants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = [0.5, "0.02 USD/h", "weight"]))]
+    pub penalty: Option<Spanned<Scalar>>,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -706,22 +735,6 @@ pub struct CommitmentDocument {
     pub until: Option<Spanned<String>>,
 }
 
-/// What is best.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, deny_unknown_fields)]
-pub enum UtilityDocument {
-    /// The larger the better.
-    Maximize {
-        /// The formula.
-        maximize: Spanned<Scalar>,
-    },
-    /// The smaller the better.
-    Minimize {
-        /// The formula.
-        minimize: Spanned<Scalar>,
-    },
-}
-
 /// When and how the running deployment may be changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -730,7 +743,7 @@ pub struct ReconfigureDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["5m"]))]
     pub every: Option<Spanned<Scalar>>,
-    /// `observe`, `recommend` or `automatic`.
+    /// `observe`, `recommend`, `automatic-small` or `automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ReconfigureMode>,
 }
@@ -743,6 +756,8 @@ pub enum ReconfigureMode {
     Observe,
     /// Propose a plan that a person approves.
     Recommend,
+    /// Apply what passes the gate and is a small change; propose the rest.
+    AutomaticSmall,
     /// Apply what passes the gate.
     Automatic,
 }

@@ -4,19 +4,18 @@
 use std::sync::Arc;
 
 use crate::application::{
-    Application, Cardinality, Choice, Component, ComponentId, Constraint, ConstraintKind, Demand, Direction, Metric,
-    MetricId, Objective, Requirement, Subject, Test,
+    Application, Cardinality, Choice, Component, ComponentId, Constraint, ConstraintKind, Demand, Metric, MetricId,
+    Objective, Requirement, Subject, Test,
 };
 use crate::catalog::{Catalog, OfferIndex};
 use crate::document::{Fleet, Hosting};
-use crate::formula::expr::{Expr, ExprKind, Type};
+use crate::formula::expr::{Expr, Type};
 use crate::formula::{Expected, Scope, ScopeComponent, ScopeMetric, compile};
 use crate::offer::{CloudKind, Offer, OperatingSystem, Purchase};
 use crate::placement::NodeGroup;
 use crate::quantity::{Bytes, Cores, Price};
 use crate::snapshot::Snapshot;
 use crate::span::Span;
-use crate::unit::Unit;
 
 /// An offer of provider `aws` in region `eu` with so many cores, GiB and currency units per hour.
 pub(crate) fn offer(id: &str, cores: u64, gib: u64, price: f64) -> Offer {
@@ -78,7 +77,6 @@ pub(crate) fn shared(name: &str, low: u32, high: u32, cores: u64, gib: u64) -> C
 
 /// An application of these components and nothing else.
 pub(crate) fn application(components: Vec<Component>) -> Application {
-    let total = Expr { kind: ExprKind::TotalCost, ty: Type::Number(Some(Unit::PRICE)), span: Span::NONE };
     Application {
         name: "test".to_owned(),
         currency: None,
@@ -89,13 +87,9 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         structure: Vec::new(),
         quotas: Vec::new(),
         commitments: Vec::new(),
-        objective: Objective {
-            direction: Direction::Minimize,
-            formula: total,
-            text: "total_cost".to_owned(),
-            span: Span::NONE,
-            is_default: true,
-        },
+        soft: Vec::new(),
+        objective: Objective::total_cost(),
+        later: Vec::new(),
         every_s: None,
         mode: None,
     }

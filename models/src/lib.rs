@@ -33,6 +33,7 @@ pub mod span;
 pub mod tolerance;
 pub mod unit;
 pub mod verify;
+pub mod worth;
 pub mod write;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod graph;
 mod metrics;
 mod names;
 mod objective;
+mod soft;
 mod structure;
 
 use std::collections::HashSet;
@@ -28,6 +29,7 @@ use crate::formula::{Expected, Scope, compile};
 use crate::offer::Attribute;
 use crate::requirement::{self, Currency, Measure};
 use crate::span::{Span, Spanned};
+use crate::unit::Unit;
 
 /// Resolves a model. Gives the application with warnings, or everything that is wrong.
 pub fn resolve(document: &ModelDocument) -> Result<(Application, Diagnostics), Diagnostics> {
@@ -83,6 +85,7 @@ fn resolve_doubtful(
         used: HashSet::new(),
         metric_facts: Vec::new(),
         chosen: Vec::new(),
+        penalty_units: Vec::new(),
     };
     let application = resolver.application();
     let mut findings = resolver.findings;
@@ -110,6 +113,8 @@ struct Resolver<'d> {
     metric_facts: Vec<metrics::Facts>,
     /// What each component chooses from.
     chosen: Vec<choice::Chosen>,
+    /// The unit of the penalty of each soft constraint that has one, with its place and path.
+    penalty_units: Vec<Option<(Unit, Span, String)>>,
 }
 
 impl Resolver<'_> {
@@ -130,8 +135,8 @@ impl Resolver<'_> {
         let structure = self.structure(&components);
         let quotas = self.quotas();
         let commitments = self.commitments();
-        let constraints = self.constraints();
-        let objective = self.objective();
+        let (constraints, mut soft) = self.constraints();
+        let (objective, later) = self.objectives(&mut soft);
         let (every_s, mode) = self.reconfigure();
         // Of formulas that could not be read nobody knows what they mention.
         if !self.findings.has_errors() {
@@ -147,7 +152,9 @@ impl Resolver<'_> {
             structure,
             quotas,
             commitments,
+            soft,
             objective,
+            later,
             every_s,
             mode,
         }

@@ -19,6 +19,7 @@ use crate::offer::{Attribute, Offer};
 use crate::placement::{NodeGroup, Placement};
 use crate::quantity::{Bytes, Cores, Price};
 use crate::snapshot::Snapshot;
+use crate::worth::worth;
 
 /// A kind of rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +62,8 @@ pub enum Rule {
     Constraint,
     /// Running instances of a component that may not be moved stay on their offers.
     Moveable,
+    /// The objectives have the values that a solution claims.
+    Objective,
 }
 
 impl Rule {
@@ -86,6 +89,7 @@ impl Rule {
             Rule::Quota => "quota",
             Rule::Constraint => "constraint",
             Rule::Moveable => "moveable",
+            Rule::Objective => "objective",
         }
     }
 }
@@ -120,6 +124,22 @@ pub fn verify(snapshot: &Snapshot, placement: &Placement) -> Vec<Violation> {
         check.constraints();
     }
     check.violations
+}
+
+/// What is wrong with the value that the first objective is said to have on a placement: it is computed anew from what
+/// the model states, with the violation of every soft constraint.
+pub fn verify_utility(snapshot: &Snapshot, placement: &Placement, utility: f64) -> Option<Violation> {
+    let application = &snapshot.application;
+    let wrong = |message| Some(Violation { rule: Rule::Objective, name: application.name.clone(), message });
+    let worth = match worth(application, &Evaluator::new(snapshot), placement) {
+        Ok(worth) => worth,
+        Err(error) => return wrong(format!("an objective has no value: {error}")),
+    };
+    let first = worth.objectives.first().copied().unwrap_or(f64::NAN);
+    // The penalties may cancel out against the rest: what is lost in the difference is relative to them.
+    let size = worth.paid.iter().map(|paid| paid.loss.abs()).sum::<f64>() + worth.stated.abs();
+    let is_same = (first - utility).abs() <= 1e-9 * size.max(first.abs()) || first == utility;
+    if is_same { None } else { wrong(format!("the first objective is {first} and not {utility}")) }
 }
 
 struct Check<'a> {

@@ -1,8 +1,8 @@
 //! Independent sub-problems: parts of the placement that no formula, rule or quota ties together are solved apart.
 
 use cardinal_models::application::{ComponentId, Structure};
+use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::Hosting;
-use cardinal_models::offer::Offer;
 use cardinal_models::snapshot::Snapshot;
 
 use crate::bound::{BoundModel, Part, part_of, parts_of};
@@ -59,12 +59,11 @@ pub fn split(snapshot: &Snapshot, bound: &BoundModel, space: &Space, objective: 
     let of_rule =
         |rule: &Structure| numbers(counted(rule).into_iter().map(|c| part_of(application, c)).collect::<Vec<_>>());
     let of_quota = |index: usize| {
-        let quota = &application.quotas[index];
-        let matching = |offer: &Offer| quota.matches.iter().all(|r| r.admits(offer));
+        let counts = |offer: &OfferIndex| space.quotas.of(*offer).contains(&index);
         let touched = parts.iter().filter(|part| match part {
-            Part::Dedicated(c) => space.dedicated[c.index()].offers.iter().any(|o| matching(&snapshot.catalog[*o])),
+            Part::Dedicated(c) => space.dedicated[c.index()].offers.iter().any(counts),
             Part::Attribute(..) => false,
-            Part::Pool => space.pool.offers.iter().any(|o| matching(&snapshot.catalog[*o])),
+            Part::Pool => space.pool.offers.iter().any(counts),
         });
         touched.map(number).collect::<Vec<_>>()
     };

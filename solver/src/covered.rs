@@ -24,18 +24,16 @@ pub(crate) fn covering<'a>(
     all.filter(|(_, c)| c.capacity.total() > 0 && c.capacity.taken_by(offer) > 0 && c.covers(offer))
 }
 
-/// The commitments that cover an offer, as a bit set.
+/// What commitments can tell of an offer beside its price: which of them cover it, as a bit set, and its cores where one
+/// is counted in cores.
 pub(crate) fn mask(application: &Application, offer: &Offer) -> Vec<u64> {
     let mut words = vec![0u64; application.commitments.len().div_ceil(64)];
     for (k, _) in application.commitments.iter().enumerate().filter(|(_, c)| c.covers(offer)) {
         words[k / 64] |= 1 << (k % 64);
     }
+    let by_cores = |c: &Commitment| matches!(c.capacity, Capacity::Cores(_)) && c.covers(offer);
+    words.extend(application.commitments.iter().any(by_cores).then_some(offer.cores.0));
     words
-}
-
-/// True when a commitment is counted in cores: offers with more of them use it up sooner.
-pub(crate) fn covers_cores(application: &Application) -> bool {
-    application.commitments.iter().any(|c| matches!(c.capacity, Capacity::Cores(_)))
 }
 
 /// The parts of the placement with nodes that commitments may cover: components with nodes of their own, and `None` for
@@ -97,7 +95,8 @@ pub(crate) fn check(
         _ => {}
     }
     let falls = |term: &Term| matches!(trend(term, Mover::Paid, ranges), Trend::Falling | Trend::Constant);
-    let wrong = |constraint| Err(SolveError::Unsupported { constraint, error: FormulateError::RisingPaid });
+    let wrong =
+        |constraint| Err(SolveError::Unsupported { constraint, objective: 0, error: FormulateError::RisingPaid });
     if !objective.terms.iter().all(falls) {
         return wrong(None);
     }

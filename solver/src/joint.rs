@@ -5,9 +5,10 @@
 //! Rules that are linear over the rows (totals, requirements, quotas) are taken from the [`Formulation`], so that they are
 //! stated once.
 
-use cardinal_models::application::ComponentId;
+use cardinal_models::application::{Application, ComponentId};
 use cardinal_models::document::Fleet;
 use cardinal_models::formula::expr::{Aggregate, BinaryOp};
+use cardinal_models::formula::function::Function;
 use cardinal_models::offer::Attribute;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
@@ -24,6 +25,8 @@ const TIE_NODES: u64 = 20_000;
 
 /// Linear problems with at most so many combinations are not worth an integer program.
 const FEW: f64 = 1e4;
+/// With more, before any choice is excluded, sums are known to be too many without being built.
+const MANY: f64 = 1e12;
 
 /// Solves a sub-problem by branch and bound; `None` when it has parts that are no uniform components, or nothing that is
 /// nonlinear over several.
@@ -43,7 +46,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     }
     let Ground { snapshot, bound, space, .. } = ground;
     let formulation =
-        Formulation::frame(snapshot, bound, space, cluster).map_err(|e| ProgramError::Formulate(None, e))?;
+        Formulation::frame(snapshot, bound, space, None, cluster).map_err(|e| ProgramError::Formulate(None, e))?;
     let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
     if formulation.contradiction {
         return Ok(Some(nothing(effort, begin.elapsed().as_secs_f64())));
@@ -52,7 +55,8 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<O
     builder.build(ground, cluster)?;
     let problem = builder.problem;
     let choices: f64 = problem.sizes().iter().map(|n| *n as f64).product();
-    if problem.is_linear() && choices > FEW {
+    if choices > FEW && !problem.is_wide() && (problem.is_linear() || has_linear_losses(ground, &formulation, cluster)?)
+    {
         return Ok(None);
     }
     let formulate_s = begin.elapsed().as_secs_f64();
@@ -91,19 +95,97 @@ fn nothing(effort: Effort, formulate_s: f64) -> Answer {
 /// True when some formula looks at several components other than by a sum or a comparison of sums: the cheap look before
 /// anything is built.
 fn mixes(ground: Ground<'_>, cluster: &Cluster) -> bool {
-    let several = |term: &Term| parts_of(&ground.snapshot.application, term).len() > 1;
+    let application = &ground.snapshot.application;
+    let is_large = combinations(ground, cluster) > MANY;
+    let several = |term: &Term| parts_of(application, term).len() > 1 && !(is_large && is_sum(application, term));
     let constraints = cluster.constraints.iter().map(|i| &ground.bound.constraints[*i].term);
     cluster.objective.iter().chain(constraints).any(several)
 }
 
 /// True when a formula looks at what is paid for several components after commitments, which is no sum of tables.
-fn pays_together(ground: Ground<'_>, cluster: &Cluster) -> bool {
+pub(crate) fn pays_together(ground: Ground<'_>, cluster: &Cluster) -> bool {
     let constraints = cluster.constraints.iter().map(|i| &ground.bound.constraints[*i].term);
+    let is_table = |parts: &[Option<ComponentId>]| match parts {
+        [Some(c)] => ground.snapshot.application[*c].fleet == Fleet::Uniform,
+        _ => false,
+    };
     let mut found = false;
     for term in cluster.objective.iter().chain(constraints) {
-        term.leaves(&mut |leaf| found |= matches!(leaf, Term::Paid(parts) if parts.len() > 1));
+        term.leaves(&mut |leaf| found |= matches!(leaf, Term::Paid(parts) if !is_table(parts)));
     }
     found
+}
+
+/// What the integer program takes as a column that is at least each of these, when a term is maximised: the losses of soft
+/// constraints, `-c max(0, x)` and `-c abs(x)`.
+fn lost(term: &Term) -> Option<&[Term]> {
+    let (falls, inner) = match term {
+        Term::Negate(x) => (true, x.as_ref()),
+        Term::Binary(BinaryOp::Multiply, c, x) => match c.as_ref() {
+            Term::Constant(c) => (*c < 0.0, x.as_ref()),
+            _ => return None,
+        },
+        other => (false, other),
+    };
+    match inner {
+        Term::Call(Function::Max | Function::Abs, args) if falls => Some(args),
+        Term::Call(Function::Min, args) if !falls => Some(args),
+        _ => None,
+    }
+}
+
+/// True when nothing but losses keeps the sub-problem from being linear.
+fn has_linear_losses(
+    ground: Ground<'_>,
+    formulation: &Formulation<'_>,
+    cluster: &Cluster,
+) -> Result<bool, ProgramError> {
+    if !cluster.objective.iter().any(|term| lost(term).is_some()) {
+        return Ok(false);
+    }
+    let parts = |term: &Term| lost(term).map_or_else(|| vec![term.clone()], <[Term]>::to_vec);
+    let linear = Cluster { objective: cluster.objective.iter().flat_map(parts).collect(), ..cluster.clone() };
+    let mut builder = Builder { formulation, problem: Problem::new() };
+    builder.build(ground, &linear)?;
+    Ok(builder.problem.is_linear())
+}
+
+/// The number of combinations of offers and cardinalities, before any is excluded.
+fn combinations(ground: Ground<'_>, cluster: &Cluster) -> f64 {
+    let choices = cluster.parts.iter().map(|part| match part {
+        Part::Dedicated(c) => {
+            let kinds = ground.space.dedicated[c.index()].offers.len().max(1);
+            kinds as f64 * ground.snapshot.application[*c].cardinality.count() as f64
+        }
+        Part::Attribute(..) | Part::Pool => 1.0,
+    });
+    choices.product()
+}
+
+/// True for what is certainly a sum of terms over one part each, or a comparison of such sums that is no equality.
+fn is_sum(application: &Application, term: &Term) -> bool {
+    let is_constant = |t: &Term| matches!(t, Term::Constant(_));
+    match term {
+        _ if parts_of(application, term).len() < 2 => true,
+        Term::Negate(x) => is_sum(application, x),
+        Term::Binary(
+            BinaryOp::Add
+            | BinaryOp::Subtract
+            | BinaryOp::LessEqual
+            | BinaryOp::Less
+            | BinaryOp::GreaterEqual
+            | BinaryOp::Greater,
+            a,
+            b,
+        ) => is_sum(application, a) && is_sum(application, b),
+        Term::Binary(BinaryOp::Multiply, a, b) => {
+            (is_constant(a) && is_sum(application, b)) || (is_constant(b) && is_sum(application, a))
+        }
+        Term::Binary(BinaryOp::Divide, a, b) => is_constant(b) && is_sum(application, a),
+        Term::Call(Function::Sum, args) => args.iter().all(|arg| is_sum(application, arg)),
+        Term::Call(Function::Number, args) => args.len() == 1 && is_sum(application, &args[0]),
+        _ => false,
+    }
 }
 
 struct Builder<'f, 'a> {

@@ -12,7 +12,7 @@ use cardinal_models::quantity::{Bytes, Cores};
 use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::covered::{covers_cores, mask};
+use crate::covered::mask;
 use crate::division::told_apart;
 use crate::space::{Space, place_of};
 
@@ -323,7 +323,7 @@ fn groups<'a>(snapshot: &'a Snapshot, space: &'a Space, shared: &[ComponentId]) 
         // The cheapest of a group stands for all: what else a quota or a formula counts must not differ.
         let counts = |limit: fn(&Quota) -> bool| application.quotas.iter().any(limit);
         key.push_str(&format!("{:?}", mask(application, offer)));
-        let cores = (counts(|q| q.cores.is_some()) || covers_cores(application)).then_some(offer.cores.0);
+        let cores = counts(|q| q.cores.is_some()).then_some(offer.cores.0);
         let memory = counts(|q| q.memory.is_some()).then_some(offer.memory.0);
         let gpus = counts(|q| q.gpus.is_some()).then_some(offer.gpus);
         let price = (!space.pool_price_falls).then_some(offer.price.nanos());

@@ -1,6 +1,8 @@
 //! Solving one independent sub-problem: the best sum, and among equals the cheapest, with the fewest nodes, with the
 //! most running nodes kept.
 
+mod large;
+
 use cardinal_models::application::ComponentId;
 use cardinal_models::placement::Placement;
 use cardinal_models::quantity::Price;
@@ -8,12 +10,14 @@ use cardinal_models::snapshot::Snapshot;
 use cardinal_models::tolerance;
 
 use crate::bound::{BoundModel, Part, parts_of};
-use crate::engine::{self, EngineError, Limits, Presolve, Run, RunStatus};
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row};
+use crate::decimal::common_step;
+use crate::engine::{self, Engine, EngineError, Limits, Presolve, Run, RunStatus};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Row, Side};
 use crate::packing::Generation;
 use crate::pattern::Patterns;
 use crate::space::Space;
 use crate::term::{Slot, Term};
+use crate::{joint, spatial};
 
 /// After so many nodes of the search tree the order among equals is left as it is. A limit in nodes and not in time
 /// keeps the answer reproducible.
@@ -30,6 +34,8 @@ pub struct Ground<'a> {
     pub space: &'a Space,
     /// The node patterns of the shared pool, if there is one and they are listed; otherwise they are generated.
     pub patterns: Option<&'a Patterns>,
+    /// Nonlinear terms over several parts are tabulated up to so many combinations of values.
+    pub combinations: usize,
 }
 
 /// How a sub-problem is solved.
@@ -77,6 +83,17 @@ pub struct Effort {
     pub ties_open: bool,
 }
 
+impl Effort {
+    /// Adds the effort of another sub-problem.
+    pub(crate) fn merge(&mut self, other: &Effort) {
+        self.columns = self.columns.max(other.columns);
+        self.rows = self.rows.max(other.rows);
+        self.nodes += other.nodes;
+        self.undefined += other.undefined;
+        self.ties_open |= other.ties_open;
+    }
+}
+
 /// Why a sub-problem was not solved.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProgramError {
@@ -104,22 +121,40 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
     }
     // The second attempt is a second opinion.
     if method.presolve == Presolve::Automatic
-        && let Some(answer) = crate::joint::solve(ground, cluster, method)?
+        && let Some(answer) = joint::solve(ground, cluster, method)?
     {
         return Ok(answer);
     }
-    solve_listed(ground, cluster, method)
+    match solve_listed(ground, cluster, method) {
+        // What is left to pay after commitments is a choice of this program alone.
+        Err(ProgramError::Formulate(index, error))
+            if error.is_about_tables() && joint::pays_together(ground, cluster) =>
+        {
+            Err(ProgramError::Formulate(index, error))
+        }
+        Err(ProgramError::Formulate(index, error)) if error.is_about_tables() => {
+            if spatial::is_for(ground, cluster) {
+                let mut answer = spatial::solve(ground, cluster, method)?;
+                // Equals are put in order by list prices.
+                answer.effort.ties_open |= cluster.is_covered;
+                return Ok(answer);
+            }
+            let answer = joint::solve(ground, cluster, method)?;
+            answer.ok_or(ProgramError::Formulate(index, error))
+        }
+        other => other,
+    }
 }
 
 /// Solves a sub-problem over the patterns that are listed.
 pub(crate) fn solve_listed(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<Answer, ProgramError> {
     let begin = std::time::Instant::now();
-    let Ground { snapshot, bound, space, patterns } = ground;
-    let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, method.margin)
+    let Ground { snapshot, bound, space, patterns, combinations } = ground;
+    let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, method.margin, combinations)
         .map_err(|(index, e)| ProgramError::Formulate(index, e))?;
     let mut value = Linear::default();
     for term in &cluster.objective {
-        let encoded = formulation.encode(term).map_err(|e| ProgramError::Formulate(None, e))?;
+        let encoded = formulation.encode_sided(term, Side::Below).map_err(|e| ProgramError::Formulate(None, e))?;
         formulation.require_defined(&encoded.undefined, None);
         value.add(&encoded.linear, 1.0);
     }
@@ -268,9 +303,13 @@ impl<'f, 'a> Stages<'f, 'a> {
         cost.add(&formulation.covered, -1.0);
         cost.compact();
         nodes.compact();
-        formulation.drop_dominated(&value, &cost, &nodes);
         let effort = Effort { undefined: formulation.undefined_rows, ..Effort::default() };
-        Stages { formulation, value, cost, nodes, effort }
+        let stages = Stages { formulation, value, cost, nodes, effort };
+        // A large program loses more columns by their reduced costs, and sooner.
+        if !stages.is_large() {
+            stages.formulation.drop_dominated(&stages.value, &stages.cost, &stages.nodes);
+        }
+        stages
     }
 
     fn run(mut self, method: &Method) -> Result<Answer, EngineError> {
@@ -279,7 +318,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         let mut loss = Linear::default();
         loss.add(&self.value, -1.0);
         let scaled = self.scale(&loss);
-        let first = self.stage(&scaled, None, &method.limits, method)?;
+        let first = self.first(&scaled, method)?;
         let Some(values) = first.values else {
             let least = if scaled.values.is_empty() { first.bound * scaled.unit } else { f64::NEG_INFINITY };
             let bound = -(least + loss.constant);
@@ -293,8 +332,12 @@ impl<'f, 'a> Stages<'f, 'a> {
         let floor = if scaled.whole { (first.bound - 1e-5).ceil() } else { first.bound };
         let value = scaled.value(lost) + loss.constant;
         let bound = -(scaled.value(floor.min(lost)) + loss.constant) + Self::blur(&scaled, value);
+        // Within a gap there is no set of equals to choose from.
+        let is_best = lost - floor <= if scaled.whole { 0.5 } else { 1e-6 * lost.abs().max(1.0) };
         let values = match first.status {
-            RunStatus::Optimal => self.break_ties(values, &scaled, method)?,
+            RunStatus::Optimal if is_best || method.limits.relative_gap == 0.0 => {
+                self.break_ties(values, &scaled, method)?
+            }
             _ => values,
         };
         let placement = self.formulation.placement(&values);
@@ -383,6 +426,24 @@ impl<'f, 'a> Stages<'f, 'a> {
         }
     }
 
+    /// The first stage: the objective itself.
+    fn first(&mut self, scaled: &Scaled, method: &Method) -> Result<Run, EngineError> {
+        match (method.limits.engine, self.is_large()) {
+            (Engine::Off, _) => self.solve_without_engine(scaled, method),
+            (Engine::On, true) => self.solve_large(scaled, method),
+            (Engine::On, false) => self.stage(scaled, None, &method.limits, method),
+        }
+    }
+
+    /// Makes an objective the program's.
+    fn charge(&mut self, scaled: &Scaled) {
+        let milp = &mut self.formulation.milp;
+        milp.cost = vec![0.0; milp.columns()];
+        for (column, x) in &scaled.objective.terms {
+            milp.cost[*column] += x;
+        }
+    }
+
     fn stage(
         &mut self,
         scaled: &Scaled,
@@ -390,14 +451,11 @@ impl<'f, 'a> Stages<'f, 'a> {
         limits: &Limits,
         method: &Method,
     ) -> Result<Run, EngineError> {
-        let milp = &mut self.formulation.milp;
-        milp.cost = vec![0.0; milp.columns()];
-        for (column, x) in &scaled.objective.terms {
-            milp.cost[*column] += x;
-        }
+        self.charge(scaled);
+        let milp = &self.formulation.milp;
         let limits = Limits { absolute_gap: if scaled.whole { 0.5 } else { 0.0 }, ..limits.clone() };
         let presolve = if self.formulation.is_delicate { Presolve::Off } else { method.presolve };
-        let run = engine::run(milp, start, &limits, presolve)?;
+        let run = engine::run_open(milp, start, &limits, presolve)?;
         self.effort.nodes += run.nodes;
         Ok(run)
     }
@@ -410,7 +468,7 @@ impl<'f, 'a> Stages<'f, 'a> {
         objective.constant = 0.0;
         let largest = objective.terms.iter().map(|(_, x)| x.abs()).fold(0.0, f64::max);
         let over_integers = objective.terms.iter().all(|(c, _)| self.formulation.is_whole(*c));
-        let step = if over_integers { common_step(&objective) } else { None };
+        let step = if over_integers { common_step(objective.terms.iter().map(|(_, x)| *x)) } else { None };
         let (unit, whole) = match step {
             Some(step) if largest / step <= 1e8 => (step, true),
             _ if largest > 0.0 => (largest / 1e4, false),
@@ -444,23 +502,4 @@ impl<'f, 'a> Stages<'f, 'a> {
         let terms = table.iter().enumerate().map(|(i, x)| (begin + i, rank(*x))).filter(|(_, r)| *r > 0.0).collect();
         Some(Scaled { objective: Linear { terms, constant: 0.0 }, unit: 1.0, whole: true, values })
     }
-}
-
-/// The largest step of which every coefficient is a multiple: decimal numbers with up to nine places are taken at their
-/// word and have an exact greatest common divisor; anything else has none.
-fn common_step(linear: &Linear) -> Option<f64> {
-    let mut divisor: i64 = 0;
-    for (_, x) in &linear.terms {
-        let nanos = x * Price::SCALE as f64;
-        if nanos.is_nan() || nanos.abs() >= 4e15 || (nanos - nanos.round()).abs() > 1e-4 {
-            return None;
-        }
-        let (mut a, mut b) = (divisor, nanos.round().abs() as i64);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        divisor = a;
-    }
-    // A step near the resolution is a sign of numbers that are no decimals.
-    (divisor >= 10).then(|| divisor as f64 / Price::SCALE as f64)
 }

@@ -286,115 +286,142 @@ impl Mover {
     }
 }
 
-/// How a term moves with an attribute. A term that may be undefined where the attribute acts has an unknown trend:
-/// an offer must not be dropped in favour of one on which the objective has no value.
+/// How a term moves with an attribute. A term that may lose its value while the attribute moves has an unknown trend: an
+/// offer must not be dropped in favour of one on which the objective has no value. What lacks a value whatever the
+/// attribute is does not matter: such a placement is out with either offer.
 pub fn trend(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
     let moved = movement(term, mover, leaves);
-    // Only what is defined for every value of the attribute has a trend that may be relied on.
-    if moved != Trend::Constant && !range(term, leaves).defined { Trend::Unknown } else { moved }
+    if moved.defined { moved.trend } else { Trend::Unknown }
 }
 
-/// How a term moves where it is defined. Ranges are asked for only where a sign decides: a long sum is followed in one
-/// pass.
-fn movement(term: &Term, mover: Mover, leaves: &impl Leaves) -> Trend {
+/// How a term moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Movement {
+    /// Which way, where it has a value.
+    trend: Trend,
+    /// True when it does not lose its value on the way.
+    defined: bool,
+}
+
+impl Movement {
+    /// It does not move.
+    const NONE: Movement = Movement { trend: Trend::Constant, defined: true };
+
+    fn new(trend: Trend, defined: bool) -> Self {
+        Movement { trend, defined: defined || trend == Trend::Constant }
+    }
+}
+
+/// How a term moves where it is defined. Ranges are asked for only where a sign or a hole in a domain decides: a long
+/// sum is followed in one pass.
+fn movement(term: &Term, mover: Mover, leaves: &impl Leaves) -> Movement {
     let of = |t: &Term| movement(t, mover, leaves);
     match term {
-        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => Trend::Constant,
-        Term::Attribute(c, slot) => {
-            if mover.moves_attribute(*c, *slot) {
-                Trend::Rising
-            } else {
-                Trend::Constant
-            }
-        }
-        Term::Cost(c) => {
-            if mover.moves_cost(*c) {
-                Trend::Rising
-            } else {
-                Trend::Constant
-            }
+        Term::Constant(_) | Term::Cardinality(_) | Term::Nodes(_) => Movement::NONE,
+        Term::Attribute(c, slot) if mover.moves_attribute(*c, *slot) => {
+            Movement::new(Trend::Rising, leaves.range(term).defined)
         }
         // Of offers that the same commitments cover, a cheaper one never makes the bill larger.
-        Term::Paid(parts) => {
-            if mover == Mover::Paid || parts.iter().any(|part| mover.moves_cost(*part)) {
-                Trend::Rising
-            } else {
-                Trend::Constant
-            }
+        Term::Paid(parts) if mover == Mover::Paid || parts.iter().any(|part| mover.moves_cost(*part)) => {
+            Movement::new(Trend::Rising, leaves.range(term).defined)
         }
+        Term::Cost(c) if mover.moves_cost(*c) => Movement::new(Trend::Rising, leaves.range(term).defined),
+        Term::Attribute(..) | Term::Cost(_) | Term::Paid(_) => Movement::NONE,
         Term::Fleet(fleet) => {
-            if fleet.filter.as_ref().is_some_and(|f| of(f) != Trend::Constant) {
-                Trend::Unknown
-            } else {
-                of(&fleet.body)
-            }
+            let sees = fleet.filter.as_ref().is_some_and(|f| of(f).trend != Trend::Constant);
+            let trend = if sees { Trend::Unknown } else { of(&fleet.body).trend };
+            Movement::new(trend, leaves.range(term).defined)
         }
-        Term::Negate(x) | Term::Not(x) => of(x).flip(),
+        Term::Negate(x) | Term::Not(x) => {
+            let x = of(x);
+            Movement { trend: x.trend.flip(), ..x }
+        }
         Term::Binary(op, a, b) => {
-            let (ta, tb) = (of(a), of(b));
-            if ta == Trend::Constant && tb == Trend::Constant {
-                return Trend::Constant;
+            let (x, y) = (of(a), of(b));
+            if x.trend == Trend::Constant && y.trend == Trend::Constant {
+                return Movement::NONE;
             }
             match op {
-                BinaryOp::Add | BinaryOp::And | BinaryOp::Or => return ta.and(tb),
-                BinaryOp::Subtract | BinaryOp::GreaterEqual | BinaryOp::Greater => return ta.and(tb.flip()),
-                BinaryOp::LessEqual | BinaryOp::Less | BinaryOp::Implies => return ta.flip().and(tb),
-                _ => {}
-            }
-            let (ra, rb) = (range(a, leaves), range(b, leaves));
-            match op {
-                BinaryOp::Multiply => ta.scaled(rb).and(tb.scaled(ra)),
-                BinaryOp::Divide if rb.is_positive() || rb.is_negative() => {
-                    // a/b: the reciprocal of b falls with b on either side of 0.
-                    ta.scaled(rb).and(tb.flip().scaled(ra))
+                // What decides alone keeps the other side from being looked at: both must have a value.
+                BinaryOp::And | BinaryOp::Or | BinaryOp::Implies => {
+                    let first = if *op == BinaryOp::Implies { x.trend.flip() } else { x.trend };
+                    Movement::new(first.and(y.trend), range(term, leaves).defined)
                 }
-                BinaryOp::Power if tb == Trend::Constant && rb.is_point() && ra.is_nonnegative() => {
-                    if rb.low >= 0.0 {
-                        ta
-                    } else if ra.is_positive() {
-                        ta.flip()
-                    } else {
-                        Trend::Unknown
-                    }
+                _ => {
+                    let (trend, defined) = operation(*op, [x.trend, y.trend], [a, b], leaves);
+                    Movement::new(trend, x.defined && y.defined && defined)
                 }
-                _ => Trend::Unknown,
             }
         }
         Term::If(c, a, b) => {
-            if of(c) == Trend::Constant {
-                of(a).and(of(b))
-            } else {
-                Trend::Unknown
-            }
+            let trend = if of(c).trend == Trend::Constant { of(a).trend.and(of(b).trend) } else { Trend::Unknown };
+            if trend == Trend::Constant { Movement::NONE } else { Movement::new(trend, range(term, leaves).defined) }
         }
         Term::Call(function, args) => {
-            let trends: Vec<Trend> = args.iter().map(of).collect();
-            if trends.iter().all(|t| *t == Trend::Constant) {
-                return Trend::Constant;
+            let moved: Vec<Movement> = args.iter().map(of).collect();
+            if moved.iter().all(|m| m.trend == Trend::Constant) {
+                return Movement::NONE;
             }
-            let all = || trends.iter().copied().fold(Trend::Constant, Trend::and);
-            match function {
-                Function::Sqrt
-                | Function::Exp
-                | Function::Ln
-                | Function::Log10
-                | Function::Log2
-                | Function::Atan
-                | Function::Radians
-                | Function::Degrees
-                | Function::Floor
-                | Function::Ceil
-                | Function::Round
-                | Function::Sign
-                | Function::Number
-                | Function::Min
-                | Function::Max
-                | Function::Sum
-                | Function::Mean => all(),
-                _ => Trend::Unknown,
-            }
+            let ranges: Vec<Range> = args.iter().map(|a| range(a, leaves)).collect();
+            let trend = if rises(*function) {
+                moved.iter().map(|m| m.trend).fold(Trend::Constant, Trend::and)
+            } else {
+                Trend::Unknown
+            };
+            Movement::new(trend, moved.iter().all(|m| m.defined) && call(*function, &ranges).defined)
         }
     }
+}
+
+/// How an operator on two numbers moves, and whether it has a value wherever both sides have one.
+fn operation(op: BinaryOp, [ta, tb]: [Trend; 2], [a, b]: [&Term; 2], leaves: &impl Leaves) -> (Trend, bool) {
+    match op {
+        BinaryOp::Add => return (ta.and(tb), true),
+        BinaryOp::Subtract | BinaryOp::GreaterEqual | BinaryOp::Greater => return (ta.and(tb.flip()), true),
+        BinaryOp::LessEqual | BinaryOp::Less => return (ta.flip().and(tb), true),
+        _ => {}
+    }
+    let (ra, rb) = (range(a, leaves), range(b, leaves));
+    match op {
+        BinaryOp::Multiply => (ta.scaled(rb).and(tb.scaled(ra)), true),
+        // a/b: the reciprocal of b falls with b on either side of 0.
+        BinaryOp::Divide if rb.is_positive() || rb.is_negative() => (ta.scaled(rb).and(tb.flip().scaled(ra)), true),
+        BinaryOp::Power if tb == Trend::Constant && rb.is_point() && ra.is_nonnegative() => {
+            let trend = if rb.low >= 0.0 {
+                ta
+            } else if ra.is_positive() {
+                ta.flip()
+            } else {
+                Trend::Unknown
+            };
+            (trend, power(ra, rb).defined)
+        }
+        _ => (Trend::Unknown, false),
+    }
+}
+
+/// True for functions that do not fall with any of their arguments.
+fn rises(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Sqrt
+            | Function::Exp
+            | Function::Ln
+            | Function::Log10
+            | Function::Log2
+            | Function::Atan
+            | Function::Radians
+            | Function::Degrees
+            | Function::Floor
+            | Function::Ceil
+            | Function::Round
+            | Function::Sign
+            | Function::Number
+            | Function::Min
+            | Function::Max
+            | Function::Sum
+            | Function::Mean
+    )
 }
 
 /// The range of an aggregate over between `low` and `high` nodes whose values lie in `body`, of those that satisfy the

@@ -7,24 +7,27 @@ use std::time::{Duration, Instant};
 use cardinal_models::application::{Application, ComponentId, Direction};
 use cardinal_models::document::{Fleet, Hosting};
 use cardinal_models::evaluate::{EvaluationError, Evaluator};
+use cardinal_models::formula::expr::BinaryOp;
 use cardinal_models::offer::Attribute;
 use cardinal_models::placement::{Placement, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
-use cardinal_models::solution::{Solution, Status};
+use cardinal_models::solution::{Reached, Solution, Status};
 use cardinal_models::tolerance;
-use cardinal_models::verify::{Violation, verify};
+use cardinal_models::verify::{Violation, verify, verify_utility};
 
 use crate::bound::{BoundModel, bind};
 use crate::cluster::split;
 use crate::covered;
 use crate::engine::canary::CanaryError;
-use crate::engine::{EngineError, Limits, Presolve, RunStatus};
-use crate::formulation::FormulateError;
+use crate::engine::{Engine, EngineError, Limits, Presolve, RunStatus};
+use crate::formulation::{FormulateError, MOST_COMBINATIONS};
 use crate::objective::{Objective, take_apart};
 use crate::packing::Generation;
 use crate::pattern::{self, Patterns};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
+use crate::range::range;
 use crate::space::{Space, explore};
+use crate::term::Term;
 use crate::wide::{self, Wide};
 
 /// How to solve.
@@ -38,6 +41,20 @@ pub struct Settings {
     pub cancel: Option<Arc<AtomicBool>>,
     /// How the patterns of shared nodes are found.
     pub packing: Packing,
+    /// How formulas that mix fleets or shared nodes nonlinearly are solved.
+    pub nonlinear: Nonlinear,
+    /// Whether the integer programming engine is used: off to see what remains when it fails.
+    pub engine: Engine,
+}
+
+/// How formulas that mix fleets or shared nodes nonlinearly are solved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nonlinear {
+    /// Tabulated over the values that they can take together where these are few, otherwise by branch and bound.
+    #[default]
+    Automatic,
+    /// Always by branch and bound: for comparison, tables are faster where they are possible.
+    Spatial,
 }
 
 /// How the patterns of shared nodes are found.
@@ -92,6 +109,8 @@ pub struct Report {
     pub effort: Effort,
     /// True when the first answer was refused by the engine's checks or the checker and a second one was made.
     pub second_attempt: bool,
+    /// True when the engine failed, or was off, and the answer is what this crate's own search found.
+    pub without_engine: bool,
     /// True when the running deployment is better than what was found in time, and is the answer.
     pub kept_current: bool,
     /// How the patterns of shared nodes were generated, where they were.
@@ -125,8 +144,10 @@ pub enum SolveError {
     /// A formula is of a kind that cannot be solved exactly.
     #[error("cannot solve exactly: {error}")]
     Unsupported {
-        /// The constraint, as an index into the application's, or `None` for the objective or a component.
+        /// The constraint, as an index into the application's, or `None` for an objective or a component.
         constraint: Option<usize>,
+        /// The objective, in their order, when it is none of the constraints.
+        objective: usize,
         /// Why.
         error: FormulateError,
     },
@@ -150,17 +171,34 @@ fn check_engine() -> Result<(), CanaryError> {
     CANARY.get_or_init(crate::engine::canary::sing).clone()
 }
 
-/// Finds the best placement of a snapshot, with proof.
+/// Finds the best placement of a snapshot, with proof; with several objectives, the best in their order.
 ///
 /// Two equal snapshots with equal settings give the same answer, unless the time limit or a cancellation ends the
 /// search. The solution has passed `cardinal_models::verify`.
 pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveError> {
     let deadline = settings.time_limit.map(|t| Instant::now() + t);
-    check_engine()?;
+    if settings.engine == Engine::On {
+        check_engine()?;
+    }
+    match snapshot.application.later.is_empty() {
+        true => solve_first(snapshot, settings, deadline),
+        false => crate::ranked::solve(snapshot, settings, deadline),
+    }
+}
+
+/// Finds the best placement for the first objective.
+pub(crate) fn solve_first(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    deadline: Option<Instant>,
+) -> Result<Outcome, SolveError> {
     let begin = Instant::now();
     let evaluator = Evaluator::new(snapshot);
     let mut bound = bind(snapshot, &evaluator).map_err(SolveError::Missing)?;
     let mut space = explore(snapshot, &bound);
+    if drop_certain(&mut bound, &space) {
+        space = explore(snapshot, &bound);
+    }
     let wide = wide::split(&snapshot.application, &mut bound, &mut space);
     let mut report = Report {
         violated_slos: bound.violated_slos.clone(),
@@ -194,6 +232,16 @@ pub fn solve(snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, SolveE
         search.blame_the_objective()?;
     }
     Ok(outcome)
+}
+
+/// Drops the conditions `x == x` where `x` always has a value: they only ask for that. True when there were any.
+fn drop_certain(bound: &mut BoundModel, space: &Space) -> bool {
+    let before = bound.constraints.len();
+    bound.constraints.retain(|constraint| match &constraint.term {
+        Term::Binary(BinaryOp::Equal, a, b) => a != b || !range(a, &space.ranges).defined,
+        _ => true,
+    });
+    bound.constraints.len() < before
 }
 
 /// The patterns of the pool; `None` when there is no pool, or when they are to be generated.
@@ -259,8 +307,7 @@ impl Search<'_> {
             deadline: self.deadline,
             cancel: self.settings.cancel.clone(),
             relative_gap: gap,
-            absolute_gap: 0.0,
-            nodes: None,
+            ..Limits::default()
         };
         let exact = Limits { relative_gap: 0.0, ..limits.clone() };
         let first = Method { limits, presolve: Presolve::Automatic, margin: 0.0 };
@@ -268,7 +315,11 @@ impl Search<'_> {
         // every limit pulled inwards by more than the engine's tolerance.
         let second = Method { limits: exact.clone(), presolve: Presolve::Off, margin: 1e-7 };
         let third = Method { limits: exact, ..first.clone() };
+        if self.settings.engine == Engine::Off {
+            return self.without_engine(&third, report, SolveError::Engine(EngineError::SwitchedOff));
+        }
         let mut last_refusal = None;
+        let last = third.clone();
         let methods = if gap > 0.0 { vec![first, third, second] } else { vec![first, second] };
         for method in methods {
             report.second_attempt = last_refusal.is_some();
@@ -276,7 +327,7 @@ impl Search<'_> {
                 Ok(together) => together,
                 Err(ProgramError::Formulate(constraint, error)) => {
                     let constraint = constraint.filter(|i| *i != usize::MAX);
-                    return Err(SolveError::Unsupported { constraint, error });
+                    return Err(SolveError::Unsupported { constraint, objective: 0, error });
                 }
                 Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),
                 Err(ProgramError::Engine(error)) => {
@@ -298,13 +349,42 @@ impl Search<'_> {
             }
             last_refusal = Some(SolveError::Rejected(violations));
         }
-        Err(last_refusal.unwrap_or(SolveError::Engine(EngineError::Failed(0))))
+        let refusal = last_refusal.unwrap_or(SolveError::Engine(EngineError::Failed(0)));
+        self.without_engine(&last, report, refusal)
+    }
+
+    /// The net under a failing engine: what the methods of this crate find by themselves; otherwise the failure stands.
+    fn without_engine(&self, method: &Method, mut report: Report, failure: SolveError) -> Result<Outcome, SolveError> {
+        let limits = Limits { engine: Engine::Off, ..method.limits.clone() };
+        let together = match self.attempt(&Method { limits, ..method.clone() }, &mut report) {
+            Ok(together) => together,
+            Err(ProgramError::Formulate(constraint, error)) => {
+                let constraint = constraint.filter(|i| *i != usize::MAX);
+                return Err(SolveError::Unsupported { constraint, objective: 0, error });
+            }
+            Err(ProgramError::TooManyPatterns) => return Err(SolveError::TooManyPatterns),
+            Err(ProgramError::Engine(_)) => return Err(failure),
+        };
+        let Some(placement) = &together.placement else {
+            let is_proven = together.status == RunStatus::Infeasible;
+            return if is_proven { self.conclude(together, report) } else { Err(failure) };
+        };
+        if !verify(self.snapshot, placement).is_empty() {
+            return Err(failure);
+        }
+        report.without_engine = true;
+        self.conclude(together, report)
     }
 
     fn attempt(&self, method: &Method, report: &mut Report) -> Result<Together, ProgramError> {
         let clusters = split(self.snapshot, self.bound, self.space, &self.objective.terms);
         report.clusters = clusters.len();
-        let ground = Ground { snapshot: self.snapshot, bound: self.bound, space: self.space, patterns: self.patterns };
+        let combinations = match self.settings.nonlinear {
+            Nonlinear::Automatic => MOST_COMBINATIONS,
+            Nonlinear::Spatial => 0,
+        };
+        let Search { snapshot, bound, space, patterns, .. } = *self;
+        let ground = Ground { snapshot, bound, space, patterns, combinations };
         let mut together = Together { status: RunStatus::Optimal, placement: Some(Placement::default()), bound: 0.0 };
         for cluster in &clusters {
             let begin = Instant::now();
@@ -408,8 +488,12 @@ impl Search<'_> {
         // An optimum of the engine whose bound is blurred by its tolerances is none.
         let proven = gap <= if together.status == RunStatus::Optimal { 1e-6 } else { 0.0 } || gap <= self.settings.gap;
         let status = if proven { Status::Optimal } else { Status::Feasible };
+        if let Some(violation) = verify_utility(self.snapshot, &placement, utility) {
+            return Err(SolveError::Rejected(vec![violation]));
+        }
         let cost = self.snapshot.paid(&placement);
-        Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, cost }), report })
+        let objectives = vec![Reached { value: utility, best: utility, bound, gap, limit: utility }];
+        Ok(Outcome { status, solution: Some(Solution { placement, utility, bound, gap, objectives, cost }), report })
     }
 
     /// The running deployment, if it is an admissible placement with a value.
@@ -425,7 +509,7 @@ impl Search<'_> {
     /// Tells a model that has no placement from one whose objective has no value on any of them.
     fn blame_the_objective(&self) -> Result<(), SolveError> {
         let mut plain = self.bound.clone();
-        plain.objective = crate::term::Term::Constant(0.0);
+        plain.objective = Term::Constant(0.0);
         plain.constraints.retain(|c| c.index != usize::MAX);
         let objective = take_apart(&self.snapshot.application, &plain.objective, &self.space.ranges);
         let limits = Limits { deadline: self.deadline, cancel: self.settings.cancel.clone(), ..Limits::default() };
@@ -455,9 +539,5 @@ fn choose_unseen(application: &Application, placement: &mut Placement) {
 }
 
 fn merge_effort(total: &mut Effort, answer: &Answer) {
-    total.columns = total.columns.max(answer.effort.columns);
-    total.rows = total.rows.max(answer.effort.rows);
-    total.nodes += answer.effort.nodes;
-    total.undefined += answer.effort.undefined;
-    total.ties_open |= answer.effort.ties_open;
+    total.merge(&answer.effort);
 }

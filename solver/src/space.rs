@@ -4,18 +4,18 @@
 //! What they can see is found by following each attribute through every formula ([`crate::range::trend`]): an attribute
 //! whose growth can only help is compared one way, one that can do either must be equal.
 
-use cardinal_models::admissible::admissible;
-use cardinal_models::application::{Application, Component, ComponentId, Domain, FreeAttribute, Quota};
+use cardinal_models::application::{Application, Choice, Component, ComponentId, Domain, FreeAttribute, Quota};
 use cardinal_models::catalog::{Catalog, OfferIndex};
 use cardinal_models::document::{Fleet, Hosting, SpreadBy};
 use cardinal_models::offer::{Attribute, Offer};
+use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::bound::BoundModel;
-use crate::covered::{covers_cores, mask};
 use crate::division::told_apart;
 use crate::range::{self, Leaves, Mover, Range, Trend};
+use crate::sieve::{self, Column, Comparison, OfferSet, QuotaMembers, Sieve};
 use crate::term::{Slot, Term};
 
 /// What one dedicated component, or the shared pool as a whole, can choose from.
@@ -56,6 +56,8 @@ pub struct Space {
     pub pool_price_falls: bool,
     /// The ranges of leaves over everything admissible.
     pub ranges: LeafRanges,
+    /// Which quotas count which offers.
+    pub quotas: QuotaMembers,
 }
 
 /// The ranges of the leaves of terms.
@@ -71,6 +73,17 @@ pub struct LeafRanges {
 }
 
 impl LeafRanges {
+    /// The ranges while a uniform component has instances on offers of which the price lies in a range. `slot` is that
+    /// of the price, when a formula looks at it.
+    fn on_offers_at(&self, component: ComponentId, slot: Option<Slot>, price: Range) -> LeafRanges {
+        let mut ranges = self.clone();
+        ranges.price[component.index()] = price;
+        let cardinality = &mut ranges.cardinality[component.index()];
+        cardinality.low = cardinality.low.max(1.0);
+        ranges.attributes.extend(slot.map(|slot| ((component, slot), price)));
+        ranges
+    }
+
     /// Makes the range of an attribute known.
     pub fn set(&mut self, component: ComponentId, slot: Slot, range: Range) {
         self.attributes.insert((component, slot), range);
@@ -110,34 +123,72 @@ fn stable_order(catalog: &Catalog, offers: &mut [OfferIndex]) {
     offers.sort_unstable_by(|a, b| catalog[*a].id.cmp(&catalog[*b].id));
 }
 
+/// With fewer components the catalog is not worth a look for all of them together.
+const FEW_COMPONENTS: usize = 3;
+
+/// The numbers of the offers that formulas look at, by slot.
+type Columns = FxHashMap<Slot, Column>;
+
 /// Finds what every component can choose from.
 pub fn explore(snapshot: &Snapshot, bound: &BoundModel) -> Space {
     let application = &snapshot.application;
-    let catalog = &snapshot.catalog;
-    let all: Vec<Vec<OfferIndex>> =
-        (0..application.components.len()).map(|i| admissible(application, catalog, ComponentId(i as u32))).collect();
+    let mut sieve = Sieve::new(application, &snapshot.catalog);
+    let sets = sieve.admissible();
+    let all: Vec<Vec<OfferIndex>> = sets.iter().map(OfferSet::list).collect();
+    let quotas = sieve.quota_members();
     let visible = visible_slots(application, bound);
-    let ranges = leaf_ranges(snapshot, bound, &all, &visible);
+    let columns = columns(snapshot, bound, &visible);
+    let prices = sieve.numbers(&Attribute::Price);
+    let ranges = leaf_ranges(snapshot, bound, &all, &visible, (&prices, &columns));
     let current = offers_in_use(snapshot);
-    let reducer = Reducer { snapshot, bound, ranges: &ranges, current: &current };
-    let dedicated = application
-        .components
-        .iter()
-        .enumerate()
-        .map(|(i, component)| match component.hosting {
-            Hosting::Shared => Choices { admissible: all[i].len(), ..Choices::default() },
-            Hosting::Dedicated => {
-                let id = ComponentId(i as u32);
-                let mut choices = Choices { offers: all[i].clone(), admissible: all[i].len(), ..Choices::default() };
-                reducer.reduce_dedicated(id, component, &visible[i], &mut choices);
-                choices
-            }
-        })
+    let reducer = Reducer { snapshot, bound, ranges: &ranges, current: &current, quotas: &quotas, columns: &columns };
+    let dedicated: Vec<ComponentId> = (0..application.components.len() as u32)
+        .map(ComponentId)
+        .filter(|id| application[*id].hosting == Hosting::Dedicated)
         .collect();
+    let profiles: FxHashMap<ComponentId, Profile> =
+        dedicated.iter().map(|id| (*id, reducer.profile(*id, &visible[id.index()], &all[id.index()]))).collect();
+    let alike: Vec<ComponentId> = dedicated.iter().copied().filter(|id| is_plain(&application[*id])).collect();
+    let thin = (alike.len() >= FEW_COMPONENTS).then(|| {
+        let comparisons: Vec<_> = alike.iter().map(|id| (*id, profiles[id].comparison(&mut sieve, &columns))).collect();
+        let candidates = snapshot.catalog.iter().map(|(offer, _)| offer);
+        let candidates = candidates.filter(|offer| alike.iter().any(|id| sets[id.index()].has(*offer)));
+        let mut offers = sieve.thin(&comparisons, &quotas, candidates);
+        offers.extend(&current);
+        offers
+    });
+    let mut choices = vec![Choices::default(); application.components.len()];
+    for (i, choices) in choices.iter_mut().enumerate() {
+        let id = ComponentId(i as u32);
+        choices.admissible = all[i].len();
+        let Some(profile) = profiles.get(&id) else { continue };
+        match &thin {
+            Some(thin) if alike.contains(&id) => {
+                let own = thin.iter().copied().filter(|offer| sets[i].has(*offer));
+                reducer.reduce_dedicated(id, profile, own, &visible[i], choices);
+            }
+            _ => reducer.reduce_dedicated(id, profile, all[i].iter().copied(), &visible[i], choices),
+        }
+    }
     let free = reducer.free(&visible);
     let pool_price_falls = reducer.wanted(Mover::PoolPrice).and(Trend::Falling) == Trend::Falling;
-    let (pool, pool_admits) = reduce_pool(snapshot, &all, &current, pool_price_falls);
-    Space { dedicated, free, pool, pool_admits, pool_price_falls, ranges }
+    let (pool, pool_admits) = reduce_pool(snapshot, &all, &current, pool_price_falls, &quotas);
+    Space { dedicated: choices, free, pool, pool_admits, pool_price_falls, ranges, quotas }
+}
+
+/// True for a component on offers of the catalog whose instances no rule divides over places or purchases.
+fn is_plain(component: &Component) -> bool {
+    matches!(component.choice, Choice::Offers) && !component.is_divided()
+}
+
+/// The numbers that formulas look at, of every offer.
+fn columns(snapshot: &Snapshot, bound: &BoundModel, visible: &[Vec<Slot>]) -> Columns {
+    let mut columns = Columns::default();
+    for slot in visible.iter().flatten() {
+        let value = |o: &Offer| bound.slots.value(*slot, o, &bound.interner);
+        columns.entry(*slot).or_insert_with(|| Column::new(snapshot.catalog.offers().iter().map(value).collect()));
+    }
+    columns
 }
 
 /// The attributes of each component that any formula looks at.
@@ -182,15 +233,21 @@ fn span_of(values: impl Iterator<Item = f64>) -> Range {
     if range.low > range.high { Range { low: 0.0, high: 0.0, defined: range.defined } } else { range }
 }
 
-fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>], visible: &[Vec<Slot>]) -> LeafRanges {
-    let (application, catalog) = (&snapshot.application, &snapshot.catalog);
+fn leaf_ranges(
+    snapshot: &Snapshot,
+    bound: &BoundModel,
+    all: &[Vec<OfferIndex>],
+    visible: &[Vec<Slot>],
+    (prices, columns): (&Column, &Columns),
+) -> LeafRanges {
+    let application = &snapshot.application;
     let mut ranges = LeafRanges { covered: crate::covered::most(snapshot), ..LeafRanges::default() };
     let (mut pool_low, mut pool_high, mut pool_most, mut pool_least) = (0.0f64, 0.0, 0.0, 0.0f64);
     for (i, component) in application.components.iter().enumerate() {
         let id = ComponentId(i as u32);
         let (low, high) = (f64::from(component.cardinality.min()), f64::from(component.cardinality.max()));
         ranges.cardinality.push(Range::new(low, high));
-        let price = span_of(all[i].iter().map(|o| catalog[*o].price.units()));
+        let price = span_of(all[i].iter().map(|o| prices[o.0 as usize]));
         ranges.price.push(price);
         if component.hosting == Hosting::Shared {
             if low > 0.0 {
@@ -206,8 +263,8 @@ fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>],
                 ranges.attributes.insert((id, *slot), Range::new(free.domain.min(), free.domain.max()));
                 continue;
             }
-            let value = |o: &OfferIndex| bound.slots.value(*slot, &catalog[*o], &bound.interner);
-            let mut range = span_of(all[i].iter().map(value));
+            let column = &columns[slot];
+            let mut range = span_of(all[i].iter().map(|o| column[o.0 as usize]));
             // A component without instances has no offer whose attribute could be asked for.
             range.defined &= low > 0.0;
             ranges.attributes.insert((id, *slot), range);
@@ -222,14 +279,6 @@ fn leaf_ranges(snapshot: &Snapshot, bound: &BoundModel, all: &[Vec<OfferIndex>],
 fn free_attribute<'c>(component: &'c Component, bound: &BoundModel, slot: Slot) -> Option<&'c FreeAttribute> {
     let attribute = bound.slots.attribute(slot);
     component.attributes().iter().find(|free| free.attribute == *attribute)
-}
-
-/// Adds the quotas that count an offer, as a bit set.
-fn quota_mask(quotas: &[Quota], offer: &Offer, key: &mut Vec<u64>) {
-    for word in quotas.chunks(64) {
-        let bits = word.iter().enumerate().filter(|(_, q)| q.matches.iter().all(|r| r.admits(offer)));
-        key.push(bits.fold(0, |mask, (i, _)| mask | 1 << i));
-    }
 }
 
 /// A name for the place of an offer, of the kind that a spread rule counts by.
@@ -255,6 +304,12 @@ fn most_on_one_offer(component: &Component, offer: &Offer) -> u32 {
         })
         .min()
         .unwrap_or(u32::MAX)
+}
+
+/// How everything that is wanted moves with the price and the attributes of an offer.
+struct Senses {
+    price: Trend,
+    attributes: Vec<(Slot, Trend)>,
 }
 
 /// One offer as the reduction compares it.
@@ -324,13 +379,66 @@ struct Reducer<'a> {
     bound: &'a BoundModel,
     ranges: &'a LeafRanges,
     current: &'a FxHashSet<OfferIndex>,
+    quotas: &'a QuotaMembers,
+    columns: &'a Columns,
+}
+
+/// What a dedicated component compares offers by.
+struct Profile {
+    /// Over all offers.
+    everywhere: Senses,
+    /// Apart over the offers without a price and those with one, where that tells more.
+    apart: Option<[Senses; 2]>,
+    /// Amounts that quotas limit and no formula looks at.
+    counted: Vec<Attribute>,
+}
+
+impl Profile {
+    fn comparison(&self, sieve: &mut Sieve<'_>, columns: &Columns) -> Comparison {
+        let seen = self.everywhere.attributes.iter().map(|(slot, trend)| (columns[slot].clone(), *trend));
+        let counted = self.counted.iter().map(|a| (sieve.numbers(a), Trend::Falling));
+        Comparison { price: self.everywhere.price, columns: seen.chain(counted).collect() }
+    }
 }
 
 impl Reducer<'_> {
     /// How everything that is wanted moves with an attribute: rising means that more is never worse.
     fn wanted(&self, mover: Mover) -> Trend {
-        let objective = range::trend(&self.bound.objective, mover, self.ranges);
-        self.bound.constraints.iter().map(|c| range::trend(&c.term, mover, self.ranges)).fold(objective, Trend::and)
+        self.wanted_within(mover, self.ranges)
+    }
+
+    fn wanted_within(&self, mover: Mover, ranges: &LeafRanges) -> Trend {
+        let objective = range::trend(&self.bound.objective, mover, ranges);
+        let constraints = self.bound.constraints.iter();
+        constraints.map(|c| range::trend(&c.term, mover, ranges)).fold(objective, Trend::and)
+    }
+
+    /// What everything that is wanted looks at in an offer of a component, while leaves lie in some ranges.
+    fn senses(&self, id: ComponentId, visible: &[Slot], price_slot: Option<Slot>, ranges: &LeafRanges) -> Senses {
+        let limited = self.limited();
+        let of = |slot: &Slot| {
+            let wanted = self.wanted_within(Mover::Attribute(id, *slot), ranges);
+            let falls = limited.contains(self.bound.slots.attribute(*slot));
+            (*slot, if falls { wanted.and(Trend::Falling) } else { wanted })
+        };
+        let price = self.wanted_within(Mover::Price(id, price_slot), ranges).and(Trend::Falling);
+        let attributes = visible.iter().filter(|s| Some(**s) != price_slot).map(of).collect();
+        Senses { price, attributes }
+    }
+
+    /// Apart from each other the offers without a price and those with one, where a formula is monotone in the price
+    /// only away from 0: `1 / (n * price)`. Of a uniform fleet all nodes are the one or the other.
+    fn senses_apart(
+        &self,
+        id: ComponentId,
+        visible: &[Slot],
+        price_slot: Option<Slot>,
+        offers: &[OfferIndex],
+    ) -> Option<[Senses; 2]> {
+        let price = |o: &OfferIndex| self.snapshot.catalog[*o].price;
+        let paid = span_of(offers.iter().map(price).filter(|p| *p > Price::ZERO).map(|p| p.units()));
+        let within = |price| self.senses(id, visible, price_slot, &self.ranges.on_offers_at(id, price_slot, price));
+        paid.is_positive().then(|| [within(Range::new(0.0, 0.0)), within(paid)])
     }
 
     /// The values of each visible free attribute that are worth looking at: one end, where all that is wanted rises or
@@ -353,51 +461,57 @@ impl Reducer<'_> {
         all
     }
 
-    fn reduce_dedicated(&self, id: ComponentId, component: &Component, visible: &[Slot], choices: &mut Choices) {
-        let (application, catalog) = (&self.snapshot.application, &self.snapshot.catalog);
+    fn profile(&self, id: ComponentId, visible: &[Slot], admissible: &[OfferIndex]) -> Profile {
         let price_slot = visible.iter().copied().find(|s| *self.bound.slots.attribute(*s) == Attribute::Price);
-        let price = self.wanted(Mover::Price(id, price_slot)).and(Trend::Falling);
-        let quotas_count_cores = application.quotas.iter().any(|q| q.cores.is_some());
-        // More cores use a commitment up sooner, so that more is paid; not better only where paying less never is worse.
-        let cores = match (quotas_count_cores, covers_cores(application)) {
-            (_, true) => self.wanted(Mover::Paid).and(Trend::Falling),
-            (true, false) => Trend::Falling,
-            (false, false) => Trend::Constant,
+        let everywhere = self.senses(id, visible, price_slot, self.ranges);
+        let apart = match (self.snapshot.application[id].fleet, everywhere.price) {
+            (Fleet::Uniform, Trend::Unknown) => self.senses_apart(id, visible, price_slot, admissible),
+            _ => None,
         };
-        let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
-        let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
-        let trends: Vec<(Slot, Trend)> = visible
-            .iter()
-            .filter(|s| Some(**s) != price_slot)
-            .map(|s| {
-                let attribute = self.bound.slots.attribute(*s);
-                let wanted = self.wanted(Mover::Attribute(id, *s));
-                let wanted = if *attribute == Attribute::Cores { wanted.and(cores) } else { wanted };
-                let limited = (limits_memory && *attribute == Attribute::Memory)
-                    || (limits_gpus && *attribute == Attribute::Gpus);
-                (*s, if limited { wanted.and(Trend::Falling) } else { wanted })
-            })
-            .collect();
         // A quota counts cores, memory and GPUs even where no formula looks at them.
-        let is_seen = |a: Attribute| trends.iter().any(|(s, _)| *self.bound.slots.attribute(*s) == a);
-        let counts_cores = if is_seen(Attribute::Cores) { Trend::Constant } else { cores };
-        let counts_memory = limits_memory && !is_seen(Attribute::Memory);
-        let counts_gpus = limits_gpus && !is_seen(Attribute::Gpus);
+        let is_seen = |a: &Attribute| visible.iter().any(|s| self.bound.slots.attribute(*s) == a);
+        let counted = self.limited().into_iter().filter(|a| !is_seen(a)).collect();
+        Profile { everywhere, apart, counted }
+    }
+
+    /// The amounts that quotas limit.
+    fn limited(&self) -> Vec<Attribute> {
+        let quotas = &self.snapshot.application.quotas;
+        let all = [Attribute::Cores, Attribute::Memory, Attribute::Gpus];
+        all.into_iter().filter(|attribute| quotas.iter().any(|q| limits(q, attribute))).collect()
+    }
+
+    fn reduce_dedicated(
+        &self,
+        id: ComponentId,
+        profile: &Profile,
+        candidates: impl Iterator<Item = OfferIndex>,
+        visible: &[Slot],
+        choices: &mut Choices,
+    ) {
+        let (component, catalog) = (&self.snapshot.application[id], &self.snapshot.catalog);
         let mut fronts = Fronts::new(catalog);
         let (mut key, mut vector) = (Vec::new(), Vec::new());
-        for offer in &choices.offers {
-            let o = &catalog[*offer];
+        for offer in candidates {
+            let o = &catalog[offer];
             key.clear();
             vector.clear();
-            quota_mask(&application.quotas, o, &mut key);
-            key.extend(mask(application, o));
+            key.push(self.quotas.class(offer));
             key.extend(stands_for(o).map(u64::from));
-            match price {
+            let senses = match &profile.apart {
+                Some(apart) => {
+                    let is_paid = usize::from(o.price > Price::ZERO);
+                    key.push(is_paid as u64);
+                    &apart[is_paid]
+                }
+                None => &profile.everywhere,
+            };
+            match senses.price {
                 Trend::Falling => vector.push(o.price.units()),
                 _ => key.push(o.price.nanos() as u64),
             }
-            for (slot, trend) in &trends {
-                let value = self.bound.slots.value(*slot, o, &self.bound.interner);
+            for (slot, trend) in &senses.attributes {
+                let value = self.columns[slot][offer.0 as usize];
                 match trend {
                     Trend::Constant => {}
                     Trend::Rising if !value.is_nan() => vector.push(-value),
@@ -405,13 +519,7 @@ impl Reducer<'_> {
                     _ => key.push(value.to_bits()),
                 }
             }
-            match counts_cores {
-                Trend::Constant => {}
-                Trend::Falling => vector.push(o.cores.count()),
-                _ => key.push(o.cores.0),
-            }
-            vector.extend(counts_memory.then(|| o.memory.mib()));
-            vector.extend(counts_gpus.then(|| f64::from(o.gpus)));
+            vector.extend(profile.counted.iter().map(|attribute| sieve::number(attribute, o)));
             if component.fleet == Fleet::Uniform {
                 vector.push(-f64::from(most_on_one_offer(component, o)));
                 if !component.divisions.is_empty() {
@@ -420,17 +528,27 @@ impl Reducer<'_> {
             } else {
                 key.extend(told_apart(component, o).map(|told| hash_text(&told)));
             }
-            fronts.offer(*offer, &key, &vector, self.current.contains(offer));
+            fronts.offer(offer, &key, &vector, self.current.contains(&offer));
         }
         choices.offers = fronts.finish();
         choices.most = choices.offers.iter().map(|o| most_on_one_offer(component, &catalog[*o])).collect();
-        choices.covered = choices.offers.iter().map(|o| crate::covered::nodes(application, &catalog[*o])).collect();
+        choices.covered =
+            choices.offers.iter().map(|o| crate::covered::nodes(&self.snapshot.application, &catalog[*o])).collect();
         choices.exactly = choices.offers.iter().map(|o| stands_for(&catalog[*o])).collect();
         for slot in visible {
-            let value = |o: &OfferIndex| self.bound.slots.value(*slot, &catalog[*o], &self.bound.interner);
-            let column = choices.offers.iter().map(value);
-            choices.columns.insert(*slot, column.collect());
+            let column = &self.columns[slot];
+            choices.columns.insert(*slot, choices.offers.iter().map(|o| column[o.0 as usize]).collect());
         }
+    }
+}
+
+/// True when a quota limits the amount of an attribute.
+fn limits(quota: &Quota, attribute: &Attribute) -> bool {
+    match attribute {
+        Attribute::Cores => quota.cores.is_some(),
+        Attribute::Memory => quota.memory.is_some(),
+        Attribute::Gpus => quota.gpus.is_some(),
+        _ => false,
     }
 }
 
@@ -441,6 +559,7 @@ fn reduce_pool(
     all: &[Vec<OfferIndex>],
     current: &FxHashSet<OfferIndex>,
     price_falls: bool,
+    quotas: &QuotaMembers,
 ) -> (Choices, Vec<Vec<bool>>) {
     let (application, catalog) = (&snapshot.application, &snapshot.catalog);
     let shared: Vec<usize> =
@@ -451,7 +570,7 @@ fn reduce_pool(
             admits.entry(*offer).or_insert_with(|| vec![false; application.components.len()])[*i] = true;
         }
     }
-    let limits_cores = application.quotas.iter().any(|q| q.cores.is_some()) || covers_cores(application);
+    let limits_cores = application.quotas.iter().any(|q| q.cores.is_some());
     let limits_memory = application.quotas.iter().any(|q| q.memory.is_some());
     let limits_gpus = application.quotas.iter().any(|q| q.gpus.is_some());
     let mut fronts = Fronts::new(catalog);
@@ -460,8 +579,7 @@ fn reduce_pool(
         let o = &catalog[*offer];
         key.clear();
         vector.clear();
-        quota_mask(&application.quotas, o, &mut key);
-        key.extend(mask(application, o));
+        key.push(quotas.class(*offer));
         if price_falls {
             vector.push(o.price.units())
         } else {

@@ -341,44 +341,38 @@ pub fn fold(term: Term) -> Term {
     term
 }
 
-/// Where the leaves of a term get their values.
+/// Where the leaves of a term get their values; what a point does not know has none.
 pub trait Point {
     /// An attribute of the offer of a component.
-    fn attribute(&self, component: ComponentId, slot: Slot) -> f64;
+    fn attribute(&self, _component: ComponentId, _slot: Slot) -> f64 {
+        f64::NAN
+    }
     /// The number of instances of a component.
-    fn cardinality(&self, component: ComponentId) -> f64;
+    fn cardinality(&self, _component: ComponentId) -> f64 {
+        f64::NAN
+    }
     /// The price of the nodes of a component or of the shared pool.
-    fn cost(&self, component: Option<ComponentId>) -> f64;
+    fn cost(&self, _component: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
     /// What is paid for the nodes of some parts after commitments.
     fn paid(&self, _parts: &[Option<ComponentId>]) -> f64 {
         f64::NAN
     }
     /// The number of nodes of a component or of the shared pool.
-    fn nodes(&self, component: Option<ComponentId>) -> f64;
+    fn nodes(&self, _component: Option<ComponentId>) -> f64 {
+        f64::NAN
+    }
     /// An aggregate over the nodes of a component.
-    fn fleet(&self, fleet: &FleetTerm) -> f64;
+    fn fleet(&self, _fleet: &FleetTerm) -> f64 {
+        f64::NAN
+    }
 }
 
 /// A point that knows nothing: only constants have a value.
 pub(crate) struct Nothing;
 
-impl Point for Nothing {
-    fn attribute(&self, _: ComponentId, _: Slot) -> f64 {
-        f64::NAN
-    }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
-    }
-}
+impl Point for Nothing {}
 
 /// A truth value as a number.
 fn truth(b: bool) -> f64 {

@@ -1,6 +1,6 @@
 //! Random formulas that mix several components nonlinearly.
 
-use crate::formulas::{Formulas, Quantity, quantity};
+use crate::formulas::{Formulas, Kind, Quantity, quantity};
 
 impl Formulas<'_> {
     /// The sum of something over some components.
@@ -43,7 +43,7 @@ impl Formulas<'_> {
             11 => quantity(format!("erlang_c({}, {})", self.servers(), self.load()), 0.4),
             12 => quantity(format!("mmc_response_time({}, 1.5, {})", self.load(), self.servers()), 0.8),
             13 => quantity(format!("mmc_waiting_time({y}, 3, {})", self.servers()), 0.2),
-            14 => {
+            14 if self.components.iter().all(|c| c.kind == Kind::Uniform) => {
                 let (from, to) =
                     (self.components[0].name.clone(), self.components[self.components.len() - 1].name.clone());
                 let (p, q) = (format!("rad({from}.latitude)"), format!("rad({to}.latitude)"));

@@ -5,6 +5,7 @@ use cardinal_models::evaluate::Evaluator;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
 use cardinal_models::verify::verify;
+use cardinal_models::worth::worth;
 use cardinal_solver::formulation::FormulateError;
 use cardinal_solver::{Outcome, SolveError};
 
@@ -58,7 +59,7 @@ pub fn compare(
                 other => Err(format!("the solver misses {errors:?}, the oracle {}", said(snapshot, other))),
             };
         }
-        Err(other) => return Err(format!("the solver fails: {other}; the oracle {}", said(snapshot, verdict))),
+        Err(other) => return Err(format!("the solver fails: {other:?}; the oracle {}", said(snapshot, verdict))),
     };
     match (outcome.status, &outcome.solution, verdict) {
         (Status::Infeasible, None, Verdict::Infeasible) => Ok(None),
@@ -99,6 +100,15 @@ pub fn is_sound(snapshot: &Snapshot, solution: &Solution) -> Result<(), String> 
     if solution.cost != snapshot.paid(&solution.placement) {
         return Err(format!("the cost is not {}", solution.cost));
     }
+    match worth(&snapshot.application, &Evaluator::new(snapshot), &solution.placement) {
+        Ok(worth) if same(worth.objectives[0], solution.utility) => {
+            let values: Vec<f64> = solution.objectives.iter().map(|one| one.value).collect();
+            if !values.iter().zip(&worth.objectives).all(|(a, b)| same(*a, *b)) {
+                return Err(format!("the objectives are {:?} and not {values:?}", worth.objectives));
+            }
+        }
+        other => return Err(format!("the placement is worth {other:?} and not {}", solution.utility)),
+    }
     let sign = sign(objective.direction);
     if sign * solution.bound < sign * solution.utility {
         return Err(format!("the bound {} is worse than the utility {}", solution.bound, solution.utility));
@@ -114,13 +124,30 @@ fn sign(direction: Direction) -> f64 {
 }
 
 fn is_best(snapshot: &Snapshot, outcome: &Outcome, solution: &Solution, best: &Best) -> Result<(), String> {
-    let found = || format!("{} with {}", solution.utility, shown(snapshot, &solution.placement));
-    let expected = || format!("{} with {}", best.utility, shown(snapshot, &best.placement));
-    if !same(solution.utility, best.utility) {
-        return Err(format!("the solver finds {}, the oracle {}", found(), expected()));
+    let application = &snapshot.application;
+    if solution.objectives.len() != best.objectives.len() {
+        return Err(format!("there are {} objectives", best.objectives.len()));
     }
-    if solution.gap > 1e-6 || !same(solution.bound, best.utility) {
-        return Err(format!("optimal with bound {} and gap {}: {}", solution.bound, solution.gap, found()));
+    let found = || format!("{:?} with {}", solution.objectives, shown(snapshot, &solution.placement));
+    let expected = || format!("{:?} with {}", best.objectives, shown(snapshot, &best.placement));
+    let stages = solution.objectives.iter().zip(&best.objectives).zip(&best.blurred).zip(application.objectives());
+    for (((reached, exact), blurred), objective) in stages {
+        if !same(*exact, *blurred) {
+            // What the solver's tolerances let in before decides here: nothing more is certain.
+            return Ok(());
+        }
+        if !same(reached.best, *exact) {
+            return Err(format!("the solver finds {}, the oracle {}", found(), expected()));
+        }
+        if reached.gap > 1e-6 || !same(reached.bound, *exact) {
+            return Err(format!("optimal with bound {} and gap {}: {}", reached.bound, reached.gap, found()));
+        }
+        let sign = sign(objective.direction);
+        let limit = exact - sign * objective.tolerance.amount(*exact);
+        let keeps = sign * reached.value >= sign * limit || same(reached.value, limit);
+        if !keeps || !same(reached.limit, limit) {
+            return Err(format!("the limit is {limit}: {}", found()));
+        }
     }
     let key = key(snapshot, &solution.placement);
     if !outcome.report.effort.ties_open && !between(&best.loose, &key, &best.strict) {

@@ -2,6 +2,7 @@
 
 use crate::draw::Draw;
 use crate::generate::offer;
+use crate::several::softened;
 use crate::world::World;
 
 /// What formulas can say about a component.
@@ -49,6 +50,9 @@ pub fn world(seed: u64, most: u32) -> World {
         let formula = number(draw, &known, 3);
         text.push_str(&format!("utility: {{{word}: '{formula}'}}\n"));
     }
+    let text = softened(&text, &mut Draw::new(seed ^ 0x50f7), |draw| {
+        (draw.pick(&["maximize", "minimize"]), number(draw, &known, 3))
+    });
     World { model: text, offers, metrics: Vec::new(), current: None }
 }
 

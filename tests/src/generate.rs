@@ -10,6 +10,7 @@ use cardinal_models::quantity::{Bytes, Cores, Price};
 
 use crate::draw::Draw;
 use crate::formulas::{Formulas, Kind, Named};
+use crate::several::softened;
 use crate::world::World;
 
 /// How large and how varied a model is.
@@ -27,14 +28,27 @@ pub struct Size {
     pub nonlinear: bool,
     /// True: every component is on shared nodes.
     pub shared: bool,
-    /// True: every component is uniform, and most formulas mix several nonlinearly.
+    /// True: most formulas mix several components nonlinearly.
     pub across: bool,
+    /// True: every component is uniform.
+    pub uniform: bool,
+    /// False: every constraint is hard, and there is one objective.
+    pub several: bool,
 }
 
 impl Size {
     /// Small enough to be enumerated.
-    pub const SMALL: Size =
-        Size { components: 3, offers: 6, instances: 4, constraints: 3, nonlinear: true, shared: false, across: false };
+    pub const SMALL: Size = Size {
+        components: 3,
+        offers: 6,
+        instances: 4,
+        constraints: 3,
+        nonlinear: true,
+        shared: false,
+        across: false,
+        uniform: false,
+        several: true,
+    };
 }
 
 const REGIONS: [&str; 3] = ["r0", "r1", "r2"];
@@ -94,11 +108,23 @@ pub fn offer(draw: &mut Draw, number: usize) -> Offer {
 /// A random world of a seed.
 pub fn world(seed: u64, size: &Size) -> World {
     let mut draw = Draw::new(seed);
-    Maker { draw: &mut draw, size, text: String::new(), named: Vec::new(), least: Vec::new(), most: Vec::new() }.world()
+    let more = Draw::new(seed ^ 0x50f7);
+    let maker = Maker {
+        draw: &mut draw,
+        more,
+        size,
+        text: String::new(),
+        named: Vec::new(),
+        least: Vec::new(),
+        most: Vec::new(),
+    };
+    maker.world()
 }
 
 struct Maker<'a> {
     draw: &'a mut Draw,
+    /// For what came into the language later, so that the rest of a seed's model stays as it is.
+    more: Draw,
     size: &'a Size,
     text: String,
     named: Vec<Named>,
@@ -141,7 +167,17 @@ impl Maker<'_> {
         if self.draw.chance(5) {
             values.push(("size".to_owned(), 4.0));
         }
-        World { model: self.text, offers, metrics: values, current }
+        let model = if self.size.several { self.several(&metrics) } else { self.text };
+        World { model, offers, metrics: values, current }
+    }
+
+    /// The model with penalties and further objectives, in some of the cases.
+    fn several(&mut self, metrics: &[(String, f64)]) -> String {
+        let (nonlinear, across) = (self.size.nonlinear, self.size.across);
+        let components = &self.named;
+        softened(&self.text, &mut self.more, |draw| {
+            Formulas { draw, components, metrics: metrics.to_vec(), nonlinear, across }.utility()
+        })
     }
 
     fn cardinality(&mut self, kind: Kind) -> (String, u32, u32) {
@@ -163,7 +199,7 @@ impl Maker<'_> {
     fn component(&mut self, index: u32) {
         let kind = self.draw.pick(&[Kind::Uniform, Kind::Uniform, Kind::Mixed, Kind::Shared]);
         let kind = if self.size.shared { Kind::Shared } else { kind };
-        let kind = if self.size.across { Kind::Uniform } else { kind };
+        let kind = if self.size.uniform { Kind::Uniform } else { kind };
         let name = ["web", "api", "db", "cache", "queue", "batch"][index as usize % 6].to_owned();
         let (cardinality, low, high) = self.cardinality(kind);
         self.named.push(Named { name: name.clone(), kind, may_be_empty: low == 0 });

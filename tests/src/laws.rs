@@ -60,9 +60,9 @@ fn normal(mut placement: Placement) -> Placement {
     placement
 }
 
-/// True when the model speaks of prices in no formula, quota or requirement: its objective is the default.
+/// True when the model speaks of prices in no formula, quota, penalty or requirement: its objective is the default.
 pub fn is_silent_about_prices(world: &World) -> bool {
-    !["price", "cost", "budget", "utility", "candidates"].iter().any(|word| world.model.contains(word))
+    !["price", "cost", "budget", "utility", "candidates", "penalty"].iter().any(|word| world.model.contains(word))
 }
 
 /// Every price so many times as high.

@@ -19,5 +19,6 @@ pub mod laws;
 pub mod mutation;
 pub mod oracle;
 pub mod reference;
+mod several;
 pub mod shrink;
 pub mod world;

@@ -7,7 +7,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use cardinal_models::application::Direction;
 use cardinal_models::application::{ComponentId, Structure};
 use cardinal_models::catalog::OfferIndex;
 use cardinal_models::document::{Fleet, Hosting};
@@ -16,6 +15,7 @@ use cardinal_models::offer::Attribute;
 use cardinal_models::placement::{NodeGroup, Placement, Setting, SettingValue};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::verify::{Rule, Violation, verify};
+use cardinal_models::worth::worth;
 
 /// The largest number of placements that is looked at.
 pub const MOST_PLACEMENTS: usize = 60_000;
@@ -41,8 +41,12 @@ pub enum Verdict {
 /// The best utility, and the best of what decides among equals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// The utility.
+    /// The best value of the first objective.
     pub utility: f64,
+    /// The best value of each objective, among the placements that keep to the limits of those before it.
+    pub objectives: Vec<f64>,
+    /// The same where what a solver's tolerances may blur is within the limits.
+    pub blurred: Vec<f64>,
     /// The best key among the placements whose utility is the same to the last digits.
     pub strict: Key,
     /// The best key among those whose utility is the same but for what a solver's tolerances may blur.
@@ -80,6 +84,25 @@ pub fn key(snapshot: &Snapshot, placement: &Placement) -> Key {
 ///
 /// When there are more than [`MOST_PLACEMENTS`].
 pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
+    let application = &snapshot.application;
+    let evaluator = Evaluator::new(snapshot);
+    let mut valued: Vec<(Vec<f64>, Placement)> = Vec::new();
+    let mut undefined = None;
+    for placement in admissible(snapshot)? {
+        match worth(application, &evaluator, &placement) {
+            Ok(worth) => valued.push((worth.objectives, placement)),
+            Err(error) => undefined = Some(error),
+        }
+    }
+    Ok(judge(snapshot, valued, undefined))
+}
+
+/// Every admissible placement of a snapshot, whether or not the objectives have a value on it.
+///
+/// # Errors
+///
+/// When there are more than [`MOST_PLACEMENTS`] placements, admissible or not.
+pub fn admissible(snapshot: &Snapshot) -> Result<Vec<Placement>, TooLarge> {
     let mut parts: Vec<Vec<Placement>> = Vec::new();
     let application = &snapshot.application;
     for (i, component) in application.components.iter().enumerate() {
@@ -92,9 +115,7 @@ pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
     }
     let total = parts.iter().try_fold(1usize, |n, part| n.checked_mul(part.len()));
     let total = total.filter(|n| *n <= MOST_PLACEMENTS).ok_or(TooLarge)?;
-    let evaluator = Evaluator::new(snapshot);
-    let mut valued: Vec<(f64, Placement)> = Vec::new();
-    let mut undefined = None;
+    let mut found = Vec::new();
     for number in 0..total {
         let mut rest = number;
         let mut placement = Placement::default();
@@ -104,32 +125,47 @@ pub fn best(snapshot: &Snapshot) -> Result<Verdict, TooLarge> {
             rest /= part.len();
         }
         placement.normalize();
-        if verify(snapshot, &placement).is_empty() {
-            match evaluator.number(&application.objective.formula, &placement) {
-                Ok(utility) => valued.push((utility, placement)),
-                Err(error) => undefined = Some(error),
-            }
-        }
+        found.extend(Some(placement).filter(|placement| verify(snapshot, placement).is_empty()));
     }
-    Ok(judge(snapshot, valued, undefined))
+    Ok(found)
 }
 
-fn judge(snapshot: &Snapshot, valued: Vec<(f64, Placement)>, undefined: Option<EvaluationError>) -> Verdict {
-    let sign = match snapshot.application.objective.direction {
-        Direction::Maximize => 1.0,
-        Direction::Minimize => -1.0,
-    };
+fn judge(snapshot: &Snapshot, valued: Vec<(Vec<f64>, Placement)>, undefined: Option<EvaluationError>) -> Verdict {
     let admissible = valued.len();
-    let best = valued.iter().max_by(|a, b| (sign * a.0).total_cmp(&(sign * b.0)));
-    let Some((utility, placement)) = best.cloned() else {
+    if admissible == 0 {
         return undefined.map_or(Verdict::Infeasible, Verdict::Undefined);
-    };
-    let among = |share: f64, absolute: f64| {
-        let least = sign * utility - (share * utility.abs()).max(absolute);
-        let equals = valued.iter().filter(|(u, _)| sign * u >= least);
-        equals.map(|(_, p)| key(snapshot, p)).min().unwrap_or_else(|| key(snapshot, &placement))
-    };
-    Verdict::Best(Best { utility, strict: among(1e-13, 0.0), loose: among(1e-6, 1e-8), placement, admissible })
+    }
+    let (objectives, left) = in_order(snapshot, &valued, 1e-13, 0.0);
+    let (blurred, more) = in_order(snapshot, &valued, 1e-6, 1e-8);
+    let least = |left: &[&(Vec<f64>, Placement)]| left.iter().map(|(_, p)| key(snapshot, p)).min();
+    let placement = left.first().map_or_else(Placement::default, |(_, placement)| placement.clone());
+    let strict = least(&left).unwrap_or_else(|| key(snapshot, &placement));
+    let loose = least(&more).unwrap_or(strict);
+    let utility = objectives.first().copied().unwrap_or(f64::NAN);
+    Verdict::Best(Best { utility, objectives, blurred, strict, loose, placement, admissible })
+}
+
+/// The best value of each objective, one after the other, and the placements that keep to the limits of all of them: a
+/// limit is overstepped by no more than a share of its size, or an amount.
+fn in_order<'v>(
+    snapshot: &Snapshot,
+    valued: &'v [(Vec<f64>, Placement)],
+    share: f64,
+    absolute: f64,
+) -> (Vec<f64>, Vec<&'v (Vec<f64>, Placement)>) {
+    let mut left: Vec<&(Vec<f64>, Placement)> = valued.iter().collect();
+    let mut objectives = Vec::new();
+    let count = snapshot.application.objectives().count();
+    for (i, objective) in snapshot.application.objectives().enumerate() {
+        let sign = objective.direction.sign();
+        let best = left.iter().map(|(values, _)| sign * values[i]).fold(f64::NEG_INFINITY, f64::max);
+        let given = if i + 1 == count { 0.0 } else { objective.tolerance.amount(best) };
+        let limit = best - given;
+        let least = limit - (share * limit.abs()).max(absolute);
+        left.retain(|(values, _)| sign * values[i] >= least);
+        objectives.push(sign * best);
+    }
+    (objectives, left)
 }
 
 /// The rules that no other part of a placement can mend.
@@ -164,7 +200,8 @@ fn is_own(snapshot: &Snapshot, violation: &Violation) -> bool {
         | Rule::Purchase
         | Rule::Quota
         | Rule::Constraint
-        | Rule::Moveable => false,
+        | Rule::Moveable
+        | Rule::Objective => false,
     }
 }
 

@@ -5,21 +5,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cardinal_models::application::{Application, ComponentId, Direction, Objective};
+use cardinal_models::application::{Application, ComponentId, Objective};
 use cardinal_models::evaluate::Evaluator;
-use cardinal_models::formula::expr::{Expr, ExprKind, Type};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
-use cardinal_models::span::Span;
 use cardinal_models::tolerance;
-use cardinal_models::unit::Unit;
 use cardinal_solver::explain::{
-    Change, Conflict, Depth, Of, UserRule, WhyNotAnswer, Wish, explain, explain_infeasible, forced, relaxed, terms,
-    why_not, without,
+    Change, Conflict, Depth, Of, UserRule, WhyNotAnswer, Wish, explain, explain_infeasible, forced, gained, is_equal,
+    relaxed, terms, why_not, without,
 };
 use cardinal_solver::{Settings, SolveError, solve};
 use cardinal_tests::cases;
 use cardinal_tests::generate::{Size, world};
+use cardinal_tests::world::{World, plain_offer};
 
 enum Answer {
     Best(Box<Solution>),
@@ -43,8 +41,9 @@ fn answer(snapshot: &Snapshot) -> Answer {
 /// where a rule is missing.
 fn is_infeasible(snapshot: &Snapshot) -> bool {
     let mut application = Application::clone(&snapshot.application);
-    let cost = Expr { kind: ExprKind::TotalCost, ty: Type::Number(Some(Unit::PRICE)), span: Span::NONE };
-    application.objective = Objective { direction: Direction::Minimize, formula: cost, ..application.objective };
+    application.objective = Objective::total_cost();
+    application.later.clear();
+    application.soft.clear();
     matches!(answer(&Snapshot { application: Arc::new(application), ..snapshot.clone() }), Answer::Infeasible)
 }
 
@@ -78,7 +77,7 @@ fn conflicts_are_minimal() {
             return Ok(());
         }
         let (rules, is_minimal, remedies) = match explain_infeasible(&snapshot, &Settings::default()) {
-            Conflict::Rules { rules, is_minimal, remedies } => (rules, is_minimal, remedies),
+            Conflict::Rules { rules, is_minimal, remedies, .. } => (rules, is_minimal, remedies),
             Conflict::NoOffer { requirements, remedies, .. } => {
                 (requirements.iter().map(|r| r.rule).collect(), true, remedies)
             }
@@ -118,13 +117,9 @@ fn gains_are_confirmed_by_solving() {
         let snapshot = world(seed, &Size::SMALL).snapshot();
         let Answer::Best(best) = answer(&snapshot) else { return Ok(()) };
         let found = explain(&snapshot, &best, Depth::Full, &Settings::default());
-        let direction = snapshot.application.objective.direction;
+        let application = &snapshot.application;
         let improves = |other: &Solution| {
-            let gains = match direction {
-                Direction::Maximize => tolerance::less(best.utility, other.utility),
-                Direction::Minimize => tolerance::less(other.utility, best.utility),
-            };
-            gains || (tolerance::equal(best.utility, other.utility) && other.cost < best.cost)
+            gained(application, &best, other).is_some() || (is_equal(&best, other) && other.cost < best.cost)
         };
         for binding in &found.binding {
             let name = binding.rule.text(&snapshot.application);
@@ -195,10 +190,7 @@ fn alternatives_are_what_was_asked_for() {
                         if count.is_some_and(|n| on(true) != u64::from(n)) || (count.is_none() && on(false) > 0) {
                             return Err(format!("{asked} gave {} there and {} elsewhere", on(true), on(false)));
                         }
-                        let is_better = match snapshot.application.objective.direction {
-                            Direction::Maximize => tolerance::less(best.utility, other.utility),
-                            Direction::Minimize => tolerance::less(other.utility, best.utility),
-                        };
+                        let is_better = gained(&snapshot.application, &best, &other).is_some();
                         if is_better {
                             return Err(format!("{asked} is better than the optimum: {}", other.utility));
                         }
@@ -222,4 +214,23 @@ fn alternatives_are_what_was_asked_for() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_constraint_without_a_value_is_named() {
+    for (components, rule) in [
+        ("web: {cardinality: 2}\n  db: {cardinality: 2}", "1 / (web.cardinality - db.cardinality) > 1"),
+        ("web: {cardinality: 1..3}\n  db: {cardinality: 2, fleet: mixed}", "ln(web.cardinality - count(db) - 5) <= 1"),
+        ("web: {cardinality: 1..3}", "1 / 0 > 1"),
+    ] {
+        let model = format!("application: a\ncomponents:\n  {components}\nconstraints: {{odd: '{rule}'}}");
+        let offers = vec![plain_offer("small", 2, 4, 0.1)];
+        let snapshot = World { model, offers, ..World::default() }.snapshot();
+        let conflict = explain_infeasible(&snapshot, &Settings::default());
+        let Conflict::Rules { rules, undefined, .. } = &conflict else { panic!("{conflict:?}") };
+        assert!(rules.contains(&UserRule::Constraint(0)), "{rule}: {conflict:?}");
+        assert_eq!(undefined.len(), 1, "{rule}: {conflict:?}");
+        assert_eq!(undefined[0].rule, UserRule::Constraint(0));
+        assert!(!undefined[0].error.span.is_none(), "{rule}: {conflict:?}");
+    }
 }

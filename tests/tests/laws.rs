@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cardinal_models::application::Direction;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Status;
 use cardinal_solver::{Settings, SolveError, solve};
@@ -15,8 +14,7 @@ use cardinal_tests::generate::{Size, world};
 use cardinal_tests::laws;
 use cardinal_tests::world::World;
 
-const SIZE: Size =
-    Size { components: 4, offers: 14, instances: 5, constraints: 2, nonlinear: false, shared: false, across: false };
+const SIZE: Size = Size { components: 4, offers: 14, instances: 5, constraints: 2, nonlinear: false, ..Size::SMALL };
 
 /// Few models take longer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum Answer {
     Infeasible,
     Undefined,
-    Best { utility: f64, cost: i64, nodes: u64, ties_open: bool },
+    Best { utility: f64, best: Vec<f64>, cost: i64, nodes: u64, ties_open: bool },
 }
 
 /// The answer; `None` when the model is refused, or not solved in time: laws are about proven answers.
@@ -38,6 +36,7 @@ fn answer(snapshot: &Snapshot) -> Result<Option<Answer>, String> {
                 is_sound(snapshot, &solution)?;
                 Ok(Some(Answer::Best {
                     utility: solution.utility,
+                    best: solution.objectives.iter().map(|one| one.best).collect(),
                     cost: solution.cost.nanos(),
                     nodes: solution.placement.nodes(),
                     ties_open: outcome.report.effort.ties_open,
@@ -131,12 +130,15 @@ fn a_dominated_offer_changes_nothing() {
 /// The second answer is no worse than the first.
 fn expect_no_worse(world: &World, first: &Answer, looser: &World) -> Result<bool, String> {
     let Some(second) = answer(&looser.snapshot())? else { return Ok(false) };
-    let sign = match world.application().objective.direction {
-        Direction::Maximize => 1.0,
-        Direction::Minimize => -1.0,
+    let application = world.application();
+    // The first objective whose best value differs decides.
+    let no_worse = |a: &[f64], b: &[f64]| {
+        let mut all = application.objectives().zip(a.iter().zip(b));
+        let first = all.find(|(_, (u, v))| !same(**u, **v));
+        first.is_none_or(|(objective, (u, v))| objective.direction.sign() * (v - u) > 0.0)
     };
     let holds = match (first, &second) {
-        (Answer::Best { utility: u, .. }, Answer::Best { utility: v, .. }) => sign * v > sign * u || same(*u, *v),
+        (Answer::Best { best: a, .. }, Answer::Best { best: b, .. }) => no_worse(a, b),
         (Answer::Best { .. }, _) => false,
         _ => true,
     };

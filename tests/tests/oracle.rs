@@ -42,7 +42,7 @@ fn the_answer_is_the_best_of_all_larger_fleets() {
 
 #[test]
 fn the_answer_is_the_best_of_all_where_formulas_mix_components() {
-    let size = Size { components: 3, offers: 6, instances: 4, across: true, ..Size::SMALL };
+    let size = Size { components: 3, offers: 6, instances: 4, across: true, uniform: true, ..Size::SMALL };
     all_agree("the answer is the best of all where formulas mix components", 4_000, &size);
 }
 

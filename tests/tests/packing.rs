@@ -15,8 +15,7 @@ use cardinal_tests::oracle::{Verdict, best};
 use cardinal_tests::shrink::shrink;
 use cardinal_tests::world::World;
 
-const SHARED: Size =
-    Size { components: 3, offers: 5, instances: 4, constraints: 2, nonlinear: true, shared: true, across: false };
+const SHARED: Size = Size { offers: 5, constraints: 2, shared: true, ..Size::SMALL };
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -111,7 +110,7 @@ fn all_agree(name: &str, cases: u64, size: &Size) {
     });
     let seen = seen.into_inner().unwrap();
     println!("{seen:?}");
-    assert!(seen.refused * 5 <= seen.judged, "too many models are refused: {seen:?}");
+    assert!(seen.refused * 4 <= seen.judged, "too many models are refused: {seen:?}");
     assert!(seen.not_generated * 50 <= seen.judged, "too many models have rules that generation cannot take: {seen:?}");
     assert!(seen.too_large * 8 <= seen.judged, "too many models are too large to be enumerated: {seen:?}");
 }

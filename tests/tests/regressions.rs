@@ -310,3 +310,25 @@ fn a_number_that_differs_from_another_under_a_condition_cuts_nothing_off() {
     let world = of(model, vec![plain_offer("node", 8, 4, 0.25)]);
     assert_eq!(best_of(&world).utility, 0.25);
 }
+
+#[test]
+fn comparisons_of_very_large_and_small_values_are_told_apart() {
+    // More than the program of tables can hold in one row: the branch and bound over the tables takes it.
+    let offers: Vec<Offer> = (1..=11).map(|i| plain_offer(&format!("o{i}"), i, 4, 0.1 * i as f64 + 0.01)).collect();
+    let components = "components:\n  web: {cardinality: 1..20}\n  db: {cardinality: 1..20}\n";
+    for rule in [
+        "exp(2 * web.cardinality) <= exp(1.5 * db.cardinality)",
+        "exp(3 * web.cardinality) >= exp(db.cores) + 5 * db.cardinality",
+        "exp(25 * web.cardinality) > 2 ^ (30 * db.cardinality)",
+        "web.cores ^ web.cardinality <= db.cores ^ db.cardinality / 7",
+    ] {
+        let utility = "{minimize: 'total_cost - 0.3 USD/h * web.cardinality'}";
+        best_of(&of(&format!("{components}constraints: {{c: '{rule}'}}\nutility: {utility}"), offers.clone()));
+    }
+    let fleets = "components:\n  web: {cardinality: 1..5, fleet: mixed}\n  db: {cardinality: 1..4, fleet: mixed}\n";
+    for rule in
+        ["exp(6 * sum(web.cores)) <= exp(5 * sum(db.cores))", "exp(9 * web.cardinality) >= 3 + exp(7 * sum(db.cores))"]
+    {
+        best_of(&of(&format!("{fleets}constraints: {{c: '{rule}'}}"), two()));
+    }
+}

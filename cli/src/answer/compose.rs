@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardinal_models::application::{Application, Choice, ComponentId, Direction, FreeAttribute};
+use cardinal_models::application::{Application, Choice, ComponentId, FreeAttribute};
 use cardinal_models::commitment::Capacity;
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
@@ -15,6 +15,7 @@ use cardinal_solver::Outcome;
 use cardinal_solver::explain::UserRule;
 use indexmap::IndexMap;
 
+use super::objectives::{objectives, soft};
 use super::{
     Answer, CatalogAnswer, ChangeAnswer, CommitmentAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer,
     ObjectiveAnswer, ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
@@ -81,13 +82,12 @@ pub fn compose(parts: Composition<'_>) -> Answer {
         application: application.name.clone(),
         currency: told(&catalog.currency),
         objective: ObjectiveAnswer {
-            direction: match application.objective.direction {
-                Direction::Maximize => "maximize",
-                Direction::Minimize => "minimize",
-            },
+            direction: application.objective.direction.as_str(),
             formula: application.objective.text.clone(),
             is_default: application.objective.is_default,
         },
+        objectives: objectives(snapshot, solution),
+        soft: soft(snapshot, &model.source, solution),
         metrics: metrics(snapshot, placement),
         current: snapshot.current.as_ref().map(|now| current(snapshot, now, solution, report.kept_current)),
         violated_slos: report

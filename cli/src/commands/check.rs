@@ -71,7 +71,7 @@ fn contents(model: &Model) -> String {
     let parts = [
         (application.components.len(), "component"),
         (application.metrics.len(), "metric"),
-        (application.constraints.len(), "constraint"),
+        (application.constraints.len() + application.soft.len(), "constraint"),
         (application.structure.len(), "structural rule"),
         (application.quotas.len(), "quota"),
         (application.commitments.len(), "commitment"),
@@ -88,7 +88,7 @@ fn value(verdict: &Verdict) -> Value {
         "application": application.map(|a| a.name.as_str()),
         "components": application.map(|a| a.components.len()),
         "metrics": application.map(|a| a.metrics.len()),
-        "constraints": application.map(|a| a.constraints.len()),
+        "constraints": application.map(|a| a.constraints.len() + a.soft.len()),
         "findings": verdict.findings.iter().map(render::diagnostics::value).collect::<Vec<_>>(),
     })
 }

@@ -1,6 +1,7 @@
 //! `cardinal solve`: the best placement of an application, with proof. `cardinal explain` goes the same way and says
 //! more about why.
 
+pub mod isolated;
 pub mod refusal;
 
 use std::sync::atomic::Ordering;
@@ -10,7 +11,9 @@ use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Status;
 use cardinal_solver::explain::{Depth, Wish};
 use cardinal_solver::{Outcome, Settings, solve};
+use cardinal_worker::Phase;
 
+use crate::answer::Answer;
 use crate::answer::compose::{Composition, compose};
 use crate::arguments::{AnswerForm, Question, Solve};
 use crate::explanation::ExplanationAnswer;
@@ -42,12 +45,20 @@ pub fn run(arguments: &Solve, started: Instant) -> Result<Exit, Failure> {
     answer(&arguments.question, asked, if arguments.no_explain { Why::Nothing } else { Why::Briefly }, started)
 }
 
+/// How a question is answered.
+pub struct Manner {
+    /// The limits.
+    pub settings: Settings,
+    /// How much is said about why.
+    pub why: Why,
+    /// How the answer is written.
+    pub form: AnswerForm,
+    /// When the work on it began.
+    pub started: Instant,
+}
+
 /// Solves what is asked, explains and prints the answer.
 pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: Instant) -> Result<Exit, Failure> {
-    let question::Asked { model, snapshot, mut warnings } = asked;
-    render::diagnostics::show(&warnings);
-    let load = started.elapsed();
-
     let cancel = interrupt::watch();
     let inputs = &arguments.inputs;
     if let Some(limit) = inputs.time_limit.0 {
@@ -60,18 +71,43 @@ pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: I
         cancel: Some(cancel.clone()),
         ..Settings::default()
     };
+    let mut progress = None;
+    let manner = Manner { settings, why, form: arguments.output, started };
+    let (exit, text) = find(asked, &manner, |phase| match phase {
+        Phase::Solving => progress = Some(Progress::start(inputs.time_limit.0)),
+        Phase::Reading | Phase::Explaining => progress = None,
+    })?;
+    show(&text, arguments.output)?;
+    Ok(exit)
+}
+
+/// Prints an answer; colours are for people.
+fn show(text: &str, form: AnswerForm) -> Result<(), Failure> {
+    match form {
+        AnswerForm::Table => output::print(text),
+        AnswerForm::Json | AnswerForm::Yaml => output::print_raw(text.as_bytes()),
+    }
+}
+
+/// Solves and explains what is asked, and writes the answer. Warnings go to standard error.
+pub fn find(asked: question::Asked, manner: &Manner, mut enter: impl FnMut(Phase)) -> Result<(Exit, String), Failure> {
+    let question::Asked { model, snapshot, mut warnings } = asked;
+    render::diagnostics::show(&warnings);
+    let Manner { settings, why, form, started } = manner;
+    let load = started.elapsed();
     let begin = Instant::now();
-    let progress = Progress::start(settings.time_limit);
-    let solved = solve(&snapshot, &settings);
-    drop(progress);
+    enter(Phase::Solving);
+    let solved = solve(&snapshot, settings);
+    enter(Phase::Explaining);
     let outcome = solved.map_err(|error| refusal::failure(&error, &model))?;
     let took = begin.elapsed();
 
     let begin = Instant::now();
-    let explanation = if cancel.load(Ordering::SeqCst) {
+    let cancelled = settings.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::SeqCst));
+    let explanation = if cancelled {
         ExplanationAnswer::default()
     } else {
-        explain(&snapshot, &model, &outcome, took, &why, &settings)
+        explain(&snapshot, &model, &outcome, took, why, settings)
     };
     let mut seen = doubts(&outcome);
     seen.extend(past_commitments(&model, clock::today()));
@@ -89,17 +125,17 @@ pub fn answer(arguments: &Question, asked: question::Asked, why: Why, started: I
         explain: begin.elapsed(),
         total: started.elapsed(),
     });
-    let text = match arguments.output {
-        AnswerForm::Table => {
-            let ended_by = ended_by(&outcome, cancel.load(Ordering::SeqCst));
-            output::print(&render::table::answer(&answer, ended_by))?;
-            return Ok(exit(outcome.status));
-        }
-        AnswerForm::Json => render::json::json(&answer)?,
-        AnswerForm::Yaml => render::json::yaml(&answer)?,
-    };
-    output::print_raw(text.as_bytes())?;
-    Ok(exit(outcome.status))
+    let text = write(&answer, *form, ended_by(&outcome, cancelled))?;
+    Ok((exit(outcome.status), text))
+}
+
+/// The text of an answer.
+pub fn write(answer: &Answer, form: AnswerForm, ended_by: EndedBy) -> Result<String, Failure> {
+    match form {
+        AnswerForm::Table => Ok(render::table::answer(answer, ended_by)),
+        AnswerForm::Json => render::json::json(answer),
+        AnswerForm::Yaml => render::json::yaml(answer),
+    }
 }
 
 fn explain(
@@ -144,6 +180,11 @@ pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
     if report.effort.ties_open {
         found.push(Finding::warning(
             "placements of equal utility were not searched to the end: one that is cheaper or changes less may exist",
+        ));
+    }
+    if report.without_engine {
+        found.push(Finding::warning(
+            "the integer programming engine failed; this is the answer of a simpler search, with the bound that it proves",
         ));
     }
     if report.second_attempt {

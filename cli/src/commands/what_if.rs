@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use cardinal_models::application::Direction;
 use cardinal_models::diagnostic::Source;
 use cardinal_models::solution::Status;
 use cardinal_models::span::Span;
@@ -150,10 +149,7 @@ fn span_at(source: &Source, line: usize, column: usize) -> Span {
 fn objective(question: &Question) -> ObjectiveAnswer {
     let objective = &question.snapshot.application.objective;
     ObjectiveAnswer {
-        direction: match objective.direction {
-            Direction::Maximize => "maximize",
-            Direction::Minimize => "minimize",
-        },
+        direction: objective.direction.as_str(),
         formula: objective.text.clone(),
         is_default: objective.is_default,
     }

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
-use cardinal_models::application::Application;
+use cardinal_models::application::{Application, ConstraintKind, Objective, Soft};
 use cardinal_models::diagnostic::Source;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::placement::Placement;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Solution;
 use cardinal_models::span::Span;
-use cardinal_models::tolerance;
 use cardinal_models::unit::Unit;
 use cardinal_solver::Settings;
 use cardinal_solver::explain::{
-    Alternative, Conflict, Decisive, Depth, End, Limit, Loss, Of, Remedy, Rest, Step, Term, UserRule,
-    WhyNotAnswer as Found, Wish, explain, explain_infeasible, terms, why_not,
+    Alternative, Conflict, Decisive, Depth, End, Gained, Limit, Loss, Of, Remedy, Rest, Step, Term, UserRule,
+    WhyNotAnswer as Found, Wish, explain, explain_infeasible, gained as explain_gained, is_equal, terms, terms_of,
+    why_not,
 };
 
 use super::{
     AlternativeAnswer, AlternativesAnswer, BindingAnswer, ChangeOfRuleAnswer, ConflictAnswer, DecisiveTermAnswer,
-    ExplanationAnswer, InputAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer, StepAnswer, TermAnswer, WhyNotAnswer,
+    ExplanationAnswer, GainedAnswer, InputAnswer, LaterTermsAnswer, LimitAnswer, RemedyAnswer, RequirementAnswer,
+    StepAnswer, TermAnswer, UndefinedAnswer, WhyNotAnswer,
 };
 use crate::answer::compose::changes;
 use crate::answer::{RuleAnswer, finite};
@@ -51,6 +52,7 @@ pub fn of_solution(
     let (application, catalog) = (&snapshot.application, &snapshot.catalog);
     let binding = found.binding.iter().map(|binding| BindingAnswer {
         rule: rule(application, source, binding.rule),
+        gained: gained(application, binding.gained),
         utility_without: finite(binding.utility_without),
         cost_per_hour_without: binding.cost_without.units(),
         relaxed: binding.steps.iter().map(|found| step(snapshot, found)).collect(),
@@ -72,6 +74,11 @@ pub fn of_solution(
         ),
         binding: binding.collect(),
         binding_complete: found.binding_complete,
+        later_terms: later_terms(
+            snapshot,
+            Of::Placement(&solution.placement),
+            snapshot.current.as_ref().map(|_| Of::Current),
+        ),
         alternatives: alternatives.collect(),
         conflict: None,
         why_not: Vec::new(),
@@ -84,9 +91,17 @@ fn step(snapshot: &Snapshot, step: &Step) -> StepAnswer {
         change: limit(snapshot, &step.limit, step.by, step.is_first),
         utility: finite(step.utility),
         cost_per_hour: step.cost.units(),
+        gained: gained(&snapshot.application, step.gained),
         gain: step.gain,
         gain_per_unit: step.gain_per_unit,
     }
+}
+
+/// Which objective gains, where there are several.
+fn gained(application: &Application, gained: Option<Gained>) -> Option<GainedAnswer> {
+    let Gained { objective, from, to } = gained.filter(|_| !application.later.is_empty())?;
+    let objective = application.objectives().nth(objective)?.label().to_owned();
+    Some(GainedAnswer { objective, from, to })
 }
 
 fn limit(snapshot: &Snapshot, limit: &Limit, by: f64, is_least: bool) -> LimitAnswer {
@@ -108,7 +123,7 @@ fn end(end: End) -> &'static str {
 }
 
 /// A unit with the money of the catalog; none for a bare number.
-fn unit(snapshot: &Snapshot, unit: Option<Unit>) -> Option<String> {
+pub fn unit(snapshot: &Snapshot, unit: Option<Unit>) -> Option<String> {
     let text = unit.filter(|unit| *unit != Unit::RATIO)?.to_string();
     let code = &snapshot.catalog.currency;
     Some(if code.is_empty() { text } else { text.replace("currency", code) })
@@ -116,7 +131,7 @@ fn unit(snapshot: &Snapshot, unit: Option<Unit>) -> Option<String> {
 
 fn alternative(snapshot: &Snapshot, other: &Alternative) -> AlternativeAnswer {
     let (lost, reason, value) = match &other.loss {
-        Loss::Worse { utility, cost, decisive } => ("worse", None, Some((*utility, *cost, decisive))),
+        Loss::Worse { utility, cost, decisive, .. } => ("worse", None, Some((*utility, *cost, decisive))),
         Loss::Breaks(rule) => ("breaks", Some(rule.clone()), None),
         Loss::Refused(why) => ("refused", Some(why.clone()), None),
     };
@@ -124,6 +139,11 @@ fn alternative(snapshot: &Snapshot, other: &Alternative) -> AlternativeAnswer {
         Some(Decisive::Term { text, chosen, with }) => {
             let term = DecisiveTermAnswer { term: text.clone(), chosen: *chosen, with: *with };
             (Some("term"), Some(term))
+        }
+        Some(Decisive::Objective { number, chosen, with }) => {
+            let objective = snapshot.application.objectives().nth(*number);
+            let term = objective.map_or_else(String::new, |objective| objective.label().to_owned());
+            (Some("objective"), Some(DecisiveTermAnswer { term, chosen: *chosen, with: *with }))
         }
         Some(Decisive::Cost) => (Some("cost"), None),
         Some(Decisive::Order) => (Some("order"), None),
@@ -146,9 +166,29 @@ fn alternative(snapshot: &Snapshot, other: &Alternative) -> AlternativeAnswer {
     }
 }
 
-/// The objective term by term on one deployment, beside another.
+/// The objectives after the first term by term on one deployment, beside another.
+fn later_terms(snapshot: &Snapshot, of: Of<'_>, beside: Option<Of<'_>>) -> Vec<LaterTermsAnswer> {
+    let evaluator = Evaluator::new(snapshot);
+    let answer = |objective: &Objective| LaterTermsAnswer {
+        objective: objective.label().to_owned(),
+        terms: valued(snapshot, &evaluator, &terms_of(snapshot, &evaluator, objective), of, beside),
+    };
+    snapshot.application.later.iter().map(answer).collect()
+}
+
+/// The first objective term by term on one deployment, beside another.
 fn term_by_term(snapshot: &Snapshot, of: Of<'_>, beside: Option<Of<'_>>) -> Vec<TermAnswer> {
     let evaluator = Evaluator::new(snapshot);
+    valued(snapshot, &evaluator, &terms(snapshot, &evaluator), of, beside)
+}
+
+fn valued(
+    snapshot: &Snapshot,
+    evaluator: &Evaluator<'_>,
+    terms: &[Term],
+    of: Of<'_>,
+    beside: Option<Of<'_>>,
+) -> Vec<TermAnswer> {
     let data = |value: Option<Value>| match value {
         Some(Value::Number(n)) => serde_json::Number::from_f64(n).map_or(serde_json::Value::Null, Into::into),
         Some(Value::Bool(b)) => b.into(),
@@ -158,19 +198,19 @@ fn term_by_term(snapshot: &Snapshot, of: Of<'_>, beside: Option<Of<'_>>) -> Vec<
     let answer = |term: &Term| {
         let inputs = term.inputs(&snapshot.application).into_iter().map(|input| InputAnswer {
             unit: unit(snapshot, input.unit),
-            value: data(input.value(&evaluator, of)),
-            current: data(beside.and_then(|other| input.value(&evaluator, other))),
+            value: data(input.value(evaluator, of)),
+            current: data(beside.and_then(|other| input.value(evaluator, other))),
             name: input.name,
         });
         TermAnswer {
             term: term.text.clone(),
             unit: unit(snapshot, term.unit),
-            value: term.value(snapshot, &evaluator, of),
-            current: beside.and_then(|other| term.value(snapshot, &evaluator, other)),
+            value: term.value(snapshot, evaluator, of),
+            current: beside.and_then(|other| term.value(snapshot, evaluator, other)),
             inputs: inputs.collect(),
         }
     };
-    terms(snapshot, &evaluator).iter().map(answer).collect()
+    terms.iter().map(answer).collect()
 }
 
 /// Explains why there is no solution.
@@ -212,11 +252,23 @@ fn conflict(snapshot: &Snapshot, source: &Source, conflict: Conflict) -> Conflic
                 remedies: remedies.iter().map(remedy).collect(),
             }
         }
-        Conflict::Rules { rules, is_minimal, remedies } => ConflictAnswer::Rules {
-            rules: rules.into_iter().map(|r| rule(application, source, r)).collect(),
-            minimal: is_minimal,
-            remedies: remedies.iter().map(remedy).collect(),
-        },
+        Conflict::Rules { rules, is_minimal, undefined, remedies } => {
+            let undefined = undefined.iter().map(|lacking| {
+                let place = place(source, lacking.error.span);
+                UndefinedAnswer {
+                    name: lacking.rule.name(application),
+                    reason: lacking.error.to_string(),
+                    line: place.map(|(line, _)| line),
+                    column: place.map(|(_, column)| column),
+                }
+            });
+            ConflictAnswer::Rules {
+                rules: rules.into_iter().map(|r| rule(application, source, r)).collect(),
+                minimal: is_minimal,
+                undefined: undefined.collect(),
+                remedies: remedies.iter().map(remedy).collect(),
+            }
+        }
         Conflict::Inherent => ConflictAnswer::Inherent,
         Conflict::Unknown => ConflictAnswer::Unknown,
     }
@@ -261,16 +313,12 @@ pub fn why_not_this(
 }
 
 fn compared(snapshot: &Snapshot, chosen: &Solution, other: &Solution) -> &'static str {
-    use cardinal_models::application::Direction;
-    if tolerance::equal(chosen.utility, other.utility) && chosen.cost == other.cost {
+    let is_equal = is_equal(chosen, other);
+    if is_equal && chosen.cost == other.cost {
         return "equal";
     }
-    let is_better = match snapshot.application.objective.direction {
-        Direction::Maximize => tolerance::less(chosen.utility, other.utility),
-        Direction::Minimize => tolerance::less(other.utility, chosen.utility),
-    };
-    let is_cheaper = tolerance::equal(chosen.utility, other.utility) && other.cost < chosen.cost;
-    if is_better || is_cheaper { "better" } else { "worse" }
+    let is_better = explain_gained(&snapshot.application, chosen, other).is_some();
+    if is_better || (is_equal && other.cost < chosen.cost) { "better" } else { "worse" }
 }
 
 /// A rule with its words and place.
@@ -280,6 +328,22 @@ pub fn rule(application: &Application, source: &Source, rule: UserRule) -> RuleA
         kind: rule.kind(application),
         name: rule.name(application),
         text: rule.text(application),
+        file: place.map(|_| source.name.clone()),
+        line: place.map(|(line, _)| line),
+        column: place.map(|(_, column)| column),
+    }
+}
+
+/// A soft constraint with its words and place.
+pub fn soft_rule(source: &Source, soft: &Soft) -> RuleAnswer {
+    let place = place(source, soft.span);
+    RuleAnswer {
+        kind: match soft.kind {
+            ConstraintKind::Constraint => "constraint",
+            ConstraintKind::Slo => "slo",
+        },
+        name: soft.name.to_string(),
+        text: soft.text.clone(),
         file: place.map(|_| source.name.clone()),
         line: place.map(|(line, _)| line),
         column: place.map(|(_, column)| column),

@@ -1,6 +1,5 @@
 //! The running deployment: a deployment file, or the answer of an earlier solve.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use cardinal_models::application::{Application, ComponentId};
@@ -14,14 +13,16 @@ use cardinal_models::placement::{
 use cardinal_models::quantity::Price;
 use cardinal_models::span::Span;
 
-use super::files;
 use crate::failure::{Failure, Finding};
 
-/// Reads what runs now.
-pub fn load(path: &Path, application: &Application, catalog: &Catalog) -> Result<CurrentDeployment, Failure> {
-    let source = files::read(path)?;
-    let deployment = parse(&source)?;
-    let mut reading = Reading { source: &source, application, catalog, errors: Vec::new() };
+/// Makes out what runs now.
+pub fn interpret(
+    source: &Arc<Source>,
+    application: &Application,
+    catalog: &Catalog,
+) -> Result<CurrentDeployment, Failure> {
+    let deployment = parse(source)?;
+    let mut reading = Reading { source, application, catalog, errors: Vec::new() };
     let mut current = CurrentDeployment::default();
     for nodes in &deployment.nodes {
         reading.nodes(nodes, &mut current);

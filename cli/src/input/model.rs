@@ -30,13 +30,12 @@ pub struct Model {
 
 /// Reads a model.
 pub fn load(path: &Path, from: Option<Format>) -> Result<Model, Failure> {
-    load_over(path, from, Over::Domains)
+    load_text(&files::read(path)?, from, Over::Domains)
 }
 
-/// Reads a model; of a constraint problem the variables may stand for properties of offers.
-pub fn load_over(path: &Path, from: Option<Format>, over: Over) -> Result<Model, Failure> {
-    let source = files::read(path)?;
-    interpret(&source, from, over).map_err(|errors| Failure::invalid(findings(&source, errors)))
+/// A model from its text; of a constraint problem the variables may stand for properties of offers.
+pub fn load_text(source: &Arc<Source>, from: Option<Format>, over: Over) -> Result<Model, Failure> {
+    interpret(source, from, over).map_err(|errors| Failure::invalid(findings(source, errors)))
 }
 
 /// A goal of the command line.
@@ -68,6 +67,7 @@ pub fn pursue(model: Model, goal: Goal<'_>) -> Result<Model, Failure> {
     let (mut application, warnings) = resolve::resolve(&document).map_err(|e| Failure::invalid(placed(e)))?;
     // The places of the formula are in no file.
     application.objective.formula = application.objective.formula.without_places();
+    application.objective.stated = application.objective.stated.without_places();
     application.objective.span = Span::NONE;
     Ok(Model { application: Arc::new(application), document, warnings: placed(warnings), ..model })
 }

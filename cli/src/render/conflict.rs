@@ -33,7 +33,7 @@ pub fn reason(out: &mut String, answer: &Answer, conflict: &ConflictAnswer) {
             }
             remedies(out, answer, ways);
         }
-        ConflictAnswer::Rules { rules, minimal, remedies: ways } => {
+        ConflictAnswer::Rules { rules, minimal, undefined, remedies: ways } => {
             line(
                 out,
                 match (rules.len(), minimal) {
@@ -44,6 +44,14 @@ pub fn reason(out: &mut String, answer: &Answer, conflict: &ConflictAnswer) {
             );
             for rule in rules {
                 line(out, &format!("  {} {}", paint(BOLD, &clean(&rule.name)), said(rule)));
+            }
+            for lacking in undefined {
+                let place = match (lacking.line, lacking.column) {
+                    (Some(line), Some(column)) => format!(" (line {line}, column {column})"),
+                    _ => String::new(),
+                };
+                let (name, reason) = (paint(BOLD, &clean(&lacking.name)), clean(&lacking.reason));
+                line(out, &format!("{name} has no value where the others hold: {reason}{place}"));
             }
             remedies(out, answer, ways);
         }

@@ -20,6 +20,11 @@ pub fn show(findings: &[Finding]) {
     }
 }
 
+/// Findings for people, with colours.
+pub fn texts(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("{}\n\n", text(finding))).collect()
+}
+
 /// Shows one line on standard error.
 pub fn note(text: &str) {
     anstream::eprintln!("{text}");

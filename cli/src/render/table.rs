@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::diagnostics::clean;
 use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table, table_of};
-use super::{conflict, why, why_not};
+use super::{conflict, objectives, why, why_not};
 use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
 
 /// What ended a solve that is not proven to the end.
@@ -27,6 +27,8 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
     headline(&mut out, answer, ended_by);
     if nodeless(answer) {
         line(&mut out, "\n  Nothing is deployed: every component has no instances, and no node is needed.");
+        objectives::section(&mut out, answer);
+        objectives::soft(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
@@ -39,6 +41,8 @@ pub fn answer(answer: &Answer, ended_by: EndedBy) -> String {
         placement(&mut out, answer);
         settings(&mut out, answer);
         shared_nodes(&mut out, answer);
+        objectives::section(&mut out, answer);
+        objectives::soft(&mut out, answer);
         if let Some(current) = &answer.current {
             comparison(&mut out, answer, current);
         }
@@ -114,6 +118,12 @@ fn headline(out: &mut String, answer: &Answer, ended_by: EndedBy) {
         covered(out, answer);
         let goal = format!("{} {}", answer.objective.direction, clean(&answer.objective.formula));
         if has_cost || !answer.objective.is_default {
+            let paid = objectives::paid(answer);
+            let goal = match (paid > 0.0, answer.objective.direction) {
+                (false, _) => goal,
+                (true, "maximize") => format!("{goal}, less {} of penalties", number(paid)),
+                (true, _) => format!("{goal}, with {} of penalties", number(paid)),
+            };
             line(out, &format!("  utility  {}  {}", number(utility), paint(DIM, &format!("({goal})"))));
         } else {
             line(out, "  goal     none: any assignment that satisfies the constraints");

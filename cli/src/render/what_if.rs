@@ -14,12 +14,12 @@ const POINTS_SHOWN: usize = 50;
 /// So many break points are shown.
 const BREAKS_SHOWN: usize = 60;
 
-fn money_header(currency: Option<&String>) -> String {
+pub(super) fn money_header(currency: Option<&String>) -> String {
     currency.map_or("Cost/h".to_owned(), |code| format!("Cost {code}/h"))
 }
 
 /// Money with as many decimals as all of it needs.
-fn costs<'a>(choices: impl Iterator<Item = &'a ChoiceAnswer>) -> impl Fn(Option<f64>) -> String {
+pub(super) fn costs<'a>(choices: impl Iterator<Item = &'a ChoiceAnswer>) -> impl Fn(Option<f64>) -> String {
     let decimals = decimals(choices.filter_map(|c| c.cost_per_hour));
     move |cost| cost.map_or(String::new(), |cost| format!("{cost:.decimals$}"))
 }
@@ -171,7 +171,7 @@ fn break_points(out: &mut String, answer: &SweepAnswer, axes: &[Axis]) {
     }
 }
 
-fn csv(rows: Vec<Vec<String>>) -> Result<Vec<u8>, Failure> {
+pub(super) fn csv(rows: Vec<Vec<String>>) -> Result<Vec<u8>, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let wrong = |error: String| Failure::internal(format!("cannot write the answer as CSV: {error}"));
     for row in rows {
@@ -181,14 +181,14 @@ fn csv(rows: Vec<Vec<String>>) -> Result<Vec<u8>, Failure> {
 }
 
 /// The columns that every answer has, and those of each component.
-fn choice_headers(first: Option<&ChoiceAnswer>) -> (Vec<String>, Vec<String>) {
+pub(super) fn choice_headers(first: Option<&ChoiceAnswer>) -> (Vec<String>, Vec<String>) {
     let names: Vec<String> = first.map_or_else(Vec::new, |c| c.components.keys().cloned().collect());
     let mut headers: Vec<String> = ["status", "utility", "cost_per_hour"].map(str::to_owned).into();
     headers.extend(names.iter().flat_map(|name| [format!("{name}.cardinality"), format!("{name}.offers")]));
     (headers, names)
 }
 
-fn choice_cells(choice: &ChoiceAnswer, names: &[String]) -> Vec<String> {
+pub(super) fn choice_cells(choice: &ChoiceAnswer, names: &[String]) -> Vec<String> {
     let cell = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
     let mut cells = vec![choice.status.to_owned(), cell(choice.utility), cell(choice.cost_per_hour)];
     for name in names {

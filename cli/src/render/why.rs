@@ -7,7 +7,7 @@ use super::numbers::{number, price, quantity};
 use super::style::{BOLD, DIM, lines, paint, table, table_of};
 use super::table::{explained_decimals, explained_money, line, title};
 use crate::answer::{Answer, RuleAnswer};
-use crate::explanation::{AlternativeAnswer, AlternativesAnswer, LimitAnswer, TermAnswer};
+use crate::explanation::{AlternativeAnswer, AlternativesAnswer, GainedAnswer, LimitAnswer, TermAnswer};
 
 /// So many groups of nodes are shown with what came next.
 const GROUPS_SHOWN: usize = 8;
@@ -45,6 +45,9 @@ pub fn alternatives(out: &mut String, answer: &Answer) {
 /// The term that ranks an alternative lower, where there are several that could.
 fn decided(answer: &Answer, group: &AlternativesAnswer, other: &AlternativeAnswer) -> String {
     let explanation = &answer.explanation;
+    if let (Some("objective"), Some(term)) = (other.decided_by, &other.term) {
+        return format!("; {}: {} -> {}", clean(&term.term), number(term.chosen), number(term.with));
+    }
     // That another offer changes the cost of its own component needs no words.
     let own = |term: &str| group.components.iter().any(|name| term == format!("cost of {name}"));
     match &other.term {
@@ -65,6 +68,10 @@ pub fn terms(out: &mut String, answer: &Answer) {
     title(out, "The utility term by term");
     let columns: &[&str] = if answer.current.is_some() { &["Then", "Now"] } else { &["Value"] };
     term_rows(out, terms, columns);
+    for later in &answer.explanation.later_terms {
+        title(out, &format!("{} term by term", clean(&later.objective)));
+        term_rows(out, &later.terms, columns);
+    }
 }
 
 /// Terms with their values under these headings: one or two.
@@ -133,12 +140,12 @@ pub fn binding(out: &mut String, answer: &Answer) {
             let cost = Some(binding.cost_per_hour_without);
             let without = compared(answer, binding.utility_without, cost);
             line(out, &format!("  {} {}", paint(BOLD, &clean(&binding.rule.name)), said(&binding.rule)));
-            line(out, &format!("    without it: {without}"));
+            line(out, &format!("    without it: {without}{}", gained(binding.gained.as_ref())));
             for step in &binding.relaxed {
                 let change = limit(&step.change);
                 let then = compared(answer, step.utility, Some(step.cost_per_hour));
                 let first = if step.change.is_least { "" } else { " (something less may do)" };
-                line(out, &format!("    {change}: {then}{first}"));
+                line(out, &format!("    {change}: {then}{}{first}", gained(step.gained.as_ref())));
                 if step.gain > 0.0 && answer.explanation.is_full {
                     let (factor, unit) = match step.change.unit.as_deref() {
                         Some("MiB") => (1024.0, "GiB"),
@@ -153,6 +160,13 @@ pub fn binding(out: &mut String, answer: &Answer) {
     if !explanation.binding_complete && !explanation.alternatives.is_empty() {
         line(out, &paint(DIM, "  not every rule was tried, to save time"));
     }
+}
+
+/// Which of several objectives is better.
+fn gained(gained: Option<&GainedAnswer>) -> String {
+    gained.map_or(String::new(), |gained| {
+        format!(", {}: {} -> {}", clean(&gained.objective), number(gained.from), number(gained.to))
+    })
 }
 
 /// How a limit is relaxed.

@@ -241,6 +241,12 @@ impl<'t> Fields<'_, 't> {
             .filter(|n| !matches!(n.kind, Kind::Null))
     }
 
+    /// Records what is wrong with the mapping as a whole.
+    pub fn report(&mut self, finding: Diagnostic) {
+        let path = self.path.clone();
+        self.reader.report(finding.at(path));
+    }
+
     /// True when the key is there and not null.
     pub fn has(&self, key: &str) -> bool {
         self.node(key).is_some()

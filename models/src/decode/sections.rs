@@ -63,7 +63,7 @@ pub(super) const SPOT_KEYS: &[&str] = &["at_most"];
 pub(super) const ON_DEMAND_KEYS: &[&str] = &["at_least"];
 pub(super) const METRIC_KEYS: &[&str] =
     &["description", "formula", "component", "aggregate", "window", "unit", "default"];
-pub(super) const CONSTRAINT_KEYS: &[&str] = &["formula", "description"];
+pub(super) const CONSTRAINT_KEYS: &[&str] = &["formula", "penalty", "description"];
 pub(super) const QUOTA_KEYS: &[&str] = &[
     "provider",
     "location",
@@ -91,7 +91,6 @@ pub(super) const COMMITMENT_KEYS: &[&str] = &[
     "cost",
     "until",
 ];
-pub(super) const UTILITY_KEYS: &[&str] = &["maximize", "minimize"];
 pub(super) const RECONFIGURE_KEYS: &[&str] = &["every", "mode"];
 /// The key that tells which rule it is, and the keys that go with it.
 pub(super) const STRUCTURE_RULES: &[(&str, &[&str])] = &[
@@ -121,6 +120,7 @@ const SPREAD_BY: &[(&str, SpreadBy)] = &[
 const MODE: &[(&str, ReconfigureMode)] = &[
     ("observe", ReconfigureMode::Observe),
     ("recommend", ReconfigureMode::Recommend),
+    ("automatic-small", ReconfigureMode::AutomaticSmall),
     ("automatic", ReconfigureMode::Automatic),
 ];
 
@@ -148,7 +148,7 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
     let budget = f.scalar("budget");
     let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
     let commitments = f.entries("commitments", "a mapping from names to commitments", commitment);
-    let utility = f.read("utility", utility);
+    let utility = f.read("utility", super::objectives::utility);
     let reconfigure = f.read("reconfigure", reconfigure);
     Some(ModelDocument {
         application,
@@ -335,7 +335,8 @@ fn constraint(reader: &mut Reader, node: &Node, path: &str) -> Option<Constraint
     let mut f = reader.fields(node, path, "a formula, or a mapping with `formula`", CONSTRAINT_KEYS)?;
     let description = f.words("description");
     let formula = f.required("formula", "write the formula that must hold", |r, n, p| r.scalar(n, p, "a formula"))?;
-    Some(ConstraintDocument::Full(ConstraintProperties { formula, description }))
+    let penalty = f.scalar("penalty");
+    Some(ConstraintDocument::Full(ConstraintProperties { formula, penalty, description }))
 }
 
 fn structure(reader: &mut Reader, node: &Node, path: &str) -> Option<StructureDocument> {
@@ -448,30 +449,6 @@ fn quota(reader: &mut Reader, node: &Node, path: &str) -> Option<QuotaDocument> 
         instances: f.scalar("instances"),
         cost: f.scalar("cost"),
     })
-}
-
-fn utility(reader: &mut Reader, node: &Node, path: &str) -> Option<UtilityDocument> {
-    let expected = "`maximize` or `minimize` with a formula";
-    let mut f = reader.fields(node, path, expected, UTILITY_KEYS)?;
-    let span = f.span;
-    let maximize = f.scalar("maximize");
-    let minimize = f.scalar("minimize");
-    match (maximize, minimize) {
-        (Some(maximize), None) => Some(UtilityDocument::Maximize { maximize }),
-        (None, Some(minimize)) => Some(UtilityDocument::Minimize { minimize }),
-        (Some(_), Some(minimize)) => {
-            let diagnostic = Diagnostic::error(minimize.span, "`maximize` and `minimize` are both given");
-            reader.report(diagnostic.help("keep one of them; subtract the other from it").at(path));
-            None
-        }
-        (None, None) if f.has("maximize") || f.has("minimize") => None,
-        (None, None) => {
-            let help = "write `minimize: total_cost` or `maximize: FORMULA`, or leave the section out";
-            let span = crate::span::Span::new(span.start as usize, span.start as usize);
-            reader.report(Diagnostic::error(span, format!("expected {expected}")).help(help).at(path));
-            None
-        }
-    }
 }
 
 fn reconfigure(reader: &mut Reader, node: &Node, path: &str) -> Option<ReconfigureDocument> {

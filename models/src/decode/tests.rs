@@ -140,10 +140,16 @@ fn the_known_keys_are_those_of_the_document() {
         ("ConstraintProperties", sections::CONSTRAINT_KEYS),
         ("QuotaDocument", sections::QUOTA_KEYS),
         ("CommitmentDocument", sections::COMMITMENT_KEYS),
+        ("WeightedDocument", objectives::WEIGHTED_KEYS),
+        ("RankedDocument", objectives::RANKED_KEYS),
         ("ReconfigureDocument", sections::RECONFIGURE_KEYS),
     ] {
         assert_eq!(keys(name), known, "{name}");
     }
+    let ways = schema["$defs"]["UtilityDocument"]["anyOf"].as_array().unwrap();
+    let ways: Vec<&str> =
+        ways.iter().flat_map(|way| way["properties"].as_object().unwrap().keys()).map(String::as_str).collect();
+    assert_eq!(ways, objectives::UTILITY_KEYS);
     let rules = schema["$defs"]["StructureDocument"]["anyOf"].as_array().unwrap();
     assert_eq!(rules.len(), sections::STRUCTURE_RULES.len());
     for (rule, (name, others)) in rules.iter().zip(sections::STRUCTURE_RULES) {

@@ -20,6 +20,11 @@ impl Resolver<'_> {
         }
     }
 
+    /// The value of a number, a quantity or a formula over constants that stands outside of the constants.
+    pub(super) fn constant_value(&mut self, path: &str, value: &Spanned<Scalar>) -> Option<(f64, Option<Unit>)> {
+        self.constant(path, self.document.constants.0.len(), value)
+    }
+
     fn constant(&mut self, path: &str, index: usize, value: &Spanned<Scalar>) -> Option<(f64, Option<Unit>)> {
         let text = match &value.value {
             Scalar::Number(n) => return Some((*n, None)),
@@ -76,6 +81,11 @@ impl Resolver<'_> {
         } else {
             return None;
         };
+        // What stands outside of the constants can be no computed metric instead.
+        if index == document.constants.0.len() {
+            let finding = Diagnostic::error(span, format!("`{name}` is a {kind}, and a fixed number is needed here"));
+            return Some(finding.help("write a number, or a formula over constants"));
+        }
         let finding = Diagnostic::error(span, format!("`{name}` is a {kind}, and a constant cannot depend on it"));
         Some(finding.help("make it a computed metric: `metrics: {NAME: FORMULA}`"))
     }

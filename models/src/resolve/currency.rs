@@ -46,11 +46,7 @@ impl Resolver<'_> {
             MetricDocument::Full(full) => [full.formula.as_ref(), full.default.as_ref()],
         });
         let rules = document.constraints.iter().chain(document.slo.iter()).map(|(_, c)| c.formula());
-        let utility = document.utility.iter().map(|utility| match utility {
-            UtilityDocument::Maximize { maximize: formula } | UtilityDocument::Minimize { minimize: formula } => {
-                formula
-            }
-        });
+        let utility = document.utility.iter().flat_map(UtilityDocument::formulas);
         let units = document.metrics.iter().filter_map(|(_, metric)| match metric {
             MetricDocument::Full(full) => parse_named_unit(full.unit.as_ref()?).ok()?.currency,
             MetricDocument::Formula(_) => None,

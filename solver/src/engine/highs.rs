@@ -131,6 +131,9 @@ fn configure(engine: &mut Engine, milp: &Milp, limits: &Limits, presolve: Presol
     if presolve == Presolve::Off {
         engine.set_text(c"presolve", c"off")?;
     }
+    if let Some(target) = limits.target {
+        engine.set_double(c"objective_target", target)?;
+    }
     if let Some(nodes) = limits.nodes {
         engine.set_int(c"mip_max_nodes", i32::try_from(nodes).unwrap_or(i32::MAX))?;
     }
@@ -178,6 +181,7 @@ fn read_answer(engine: &Engine, milp: &Milp) -> Result<Run, EngineError> {
         sys::MODEL_STATUS_REACHED_TIME_LIMIT
         | sys::MODEL_STATUS_REACHED_ITERATION_LIMIT
         | sys::MODEL_STATUS_REACHED_SOLUTION_LIMIT
+        | sys::MODEL_STATUS_OBJECTIVE_TARGET
         | sys::MODEL_STATUS_REACHED_INTERRUPT
         | sys::MODEL_STATUS_REACHED_MEMORY_LIMIT => RunStatus::Limit,
         other => return Err(EngineError::Failed(other)),

@@ -3,7 +3,7 @@
 //! A session keeps the engine's factorised basis between solves, so that a few new columns cost a few pivots.
 
 use super::highs::Session;
-use super::{EngineError, Limits, Milp, RunStatus};
+use super::{Engine, EngineError, Limits, Milp, RunStatus};
 
 /// A column to be added to a linear program.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -94,6 +94,9 @@ impl LinearProgram {
     ///
     /// When the engine fails.
     pub fn solve(&mut self, limits: &Limits) -> Result<LinearRun, EngineError> {
+        if limits.engine == Engine::Off {
+            return Err(EngineError::SwitchedOff);
+        }
         self.session.solve(limits, self.columns, self.rows)
     }
 }

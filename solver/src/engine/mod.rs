@@ -6,6 +6,9 @@
 pub mod canary;
 mod highs;
 pub mod linear;
+mod open;
+
+pub use open::run_open;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,9 +76,21 @@ impl Milp {
     }
 }
 
+/// Whether the engine may be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// As it is made for.
+    #[default]
+    On,
+    /// Every run of it fails: what remains are the methods of this crate alone.
+    Off,
+}
+
 /// When to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
+    /// Whether the engine may be asked at all.
+    pub engine: Engine,
     /// The instant after which the best answer so far is taken.
     pub deadline: Option<Instant>,
     /// Stop when this becomes true.
@@ -84,6 +99,8 @@ pub struct Limits {
     pub relative_gap: f64,
     /// Stop when the absolute gap, in units of the objective, is at most this.
     pub absolute_gap: f64,
+    /// Stop when a solution is found whose objective is at most this.
+    pub target: Option<f64>,
     /// Stop after so many nodes of the search tree; a limit that, unlike time, keeps the answer reproducible.
     pub nodes: Option<u32>,
 }
@@ -123,6 +140,9 @@ pub struct Run {
 /// Why a run gave nothing that can be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum EngineError {
+    /// The caller does without the engine.
+    #[error("the engine is switched off")]
+    SwitchedOff,
     /// The engine refused the model.
     #[error("the engine refused the model ({0})")]
     Refused(&'static str),
@@ -153,6 +173,9 @@ pub enum Presolve {
 
 /// Runs a model from an optional starting point and checks what comes back.
 pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presolve) -> Result<Run, EngineError> {
+    if limits.engine == Engine::Off {
+        return Err(EngineError::SwitchedOff);
+    }
     if milp.columns() == 0 {
         // HiGHS calls a model without columns empty and gives no solution, not even the empty one.
         return Ok(Run { status: RunStatus::Optimal, values: Some(Vec::new()), bound: 0.0, nodes: 0 });
@@ -175,7 +198,7 @@ pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presol
         return Err(EngineError::WithoutProof);
     }
     if let Some(values) = &mut run.values {
-        round_and_check(milp, values)?;
+        check(milp, values)?;
         // A bound above the value of a checked solution is a wrong bound.
         let objective = milp.objective(values);
         let slack = 1e-6 * objective.abs().max(1.0);
@@ -193,7 +216,11 @@ fn is_unproven(run: &Run) -> bool {
 }
 
 /// Rounds the integers of a solution and checks every bound and row.
-fn round_and_check(milp: &Milp, values: &mut [f64]) -> Result<(), EngineError> {
+///
+/// # Errors
+///
+/// [`EngineError::WrongSolution`] with the first thing that is broken.
+pub fn check(milp: &Milp, values: &mut [f64]) -> Result<(), EngineError> {
     for (j, value) in values.iter_mut().enumerate() {
         if milp.integer[j] {
             let rounded = value.round();

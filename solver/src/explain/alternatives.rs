@@ -1,5 +1,6 @@
 //! The offers that came next, and what ranks them lower.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use cardinal_models::admissible::{admissible, refusal};
@@ -15,10 +16,11 @@ use cardinal_models::solution::Solution;
 use cardinal_models::span::Span;
 use cardinal_models::tolerance;
 use cardinal_models::verify::verify;
+use cardinal_models::worth::worth;
 
+use super::Depth;
 use super::clock::{Clock, Found};
 use super::terms::{Of, terms};
-use super::{Depth, better};
 use crate::space::stands_for;
 
 /// Why an offer was not chosen.
@@ -28,6 +30,8 @@ pub enum Loss {
     Worse {
         /// The utility with the offer.
         utility: f64,
+        /// The value of every objective with the offer.
+        objectives: Vec<f64>,
         /// The cost per hour with the offer.
         cost: Price,
         /// What ranks it lower.
@@ -51,9 +55,18 @@ pub enum Decisive {
         /// Its value on the other.
         with: f64,
     },
-    /// The utility is equal, and the cost is higher.
+    /// An objective after the first that is worse, while all before it keep to their limits.
+    Objective {
+        /// The objective, as an index in their order.
+        number: usize,
+        /// Its value on the chosen placement.
+        chosen: f64,
+        /// Its value on the other.
+        with: f64,
+    },
+    /// The objectives are equal, and the cost is higher.
     Cost,
-    /// Utility and cost are equal: more nodes, more changes, or only the stable order.
+    /// Objectives and cost are equal: more nodes, more changes, or only the stable order.
     Order,
 }
 
@@ -140,24 +153,13 @@ pub(super) fn alternatives(
             judge(&judging, offer, placements)
         })
         .collect();
-    let rank = |a: &Alternative| match &a.loss {
-        Loss::Worse { utility, cost, .. } => (0, Some((*utility, *cost))),
-        _ => (1, None),
-    };
-    tried.sort_by(|a, b| {
-        let ((x, left), (y, right)) = (rank(a), rank(b));
-        x.cmp(&y).then_with(|| match (left, right) {
-            (Some((u, c)), Some((v, d))) => {
-                if better(application, u, v) {
-                    std::cmp::Ordering::Less
-                } else if better(application, v, u) {
-                    std::cmp::Ordering::Greater
-                } else {
-                    c.cmp(&d)
-                }
-            }
-            _ => std::cmp::Ordering::Equal,
-        })
+    tried.sort_by(|a, b| match (&a.loss, &b.loss) {
+        (Loss::Worse { objectives: x, cost: c, .. }, Loss::Worse { objectives: y, cost: d, .. }) => {
+            judging.order(x, y).then_with(|| c.cmp(d))
+        }
+        (Loss::Worse { .. }, _) => Ordering::Less,
+        (_, Loss::Worse { .. }) => Ordering::Greater,
+        _ => Ordering::Equal,
     });
     tried.truncate(match depth {
         Depth::Brief => SHOWN_BRIEFLY,
@@ -232,15 +234,36 @@ struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    fn worse(&self, placement: &Placement, utility: f64, cost: Price) -> Loss {
-        let decisive = if !tolerance::equal(utility, self.solution.utility) {
-            self.term(placement)
-        } else if cost > self.solution.cost {
-            Decisive::Cost
-        } else {
-            Decisive::Order
+    fn worse(&self, placement: &Placement, objectives: Vec<f64>, cost: Price) -> Loss {
+        let application = &self.snapshot.application;
+        let reached = application.objectives().zip(self.solution.objectives.iter().zip(&objectives));
+        let lost = reached.enumerate().find_map(|(number, (objective, (reached, with)))| {
+            let beyond = match objective.direction {
+                Direction::Maximize => tolerance::less(*with, reached.limit),
+                Direction::Minimize => tolerance::less(reached.limit, *with),
+            };
+            beyond.then_some((number, reached.value, *with))
+        });
+        let decisive = match lost {
+            Some((0, ..)) => self.term(placement),
+            Some((number, chosen, with)) => Decisive::Objective { number, chosen, with },
+            None if cost > self.solution.cost => Decisive::Cost,
+            None => Decisive::Order,
         };
-        Loss::Worse { utility, cost, decisive }
+        Loss::Worse { utility: objectives.first().copied().unwrap_or(f64::NAN), objectives, cost, decisive }
+    }
+
+    /// Which of two placements with these values is better, that one first: by the first objective that tells them
+    /// apart, where what keeps to the limit of an objective is equal in it.
+    fn order(&self, a: &[f64], b: &[f64]) -> Ordering {
+        let objectives = self.snapshot.application.objectives().zip(&self.solution.objectives);
+        let pairs = objectives.zip(a.iter().zip(b)).map(|((objective, reached), (x, y))| {
+            let sign = objective.direction.sign();
+            let worth = |x: &f64| (sign * x).min(sign * reached.limit);
+            (worth(x), worth(y))
+        });
+        let mut differing = pairs.filter(|(x, y)| !tolerance::equal(*x, *y));
+        differing.next().map_or(Ordering::Equal, |(x, y)| y.total_cmp(&x))
     }
 
     /// The term that loses most by another placement.
@@ -281,7 +304,8 @@ fn next_best(judging: &Judging<'_>, id: ComponentId, chosen: OfferIndex, clock: 
         let Some(offer) = best.placement.groups.iter().find(hosts).map(|g| g.offer) else { break };
         excluded.push(snapshot.catalog[offer].id.clone());
         let cardinality = u32::try_from(best.placement.cardinality(id)).unwrap_or(u32::MAX);
-        let loss = judging.worse(&best.placement, best.utility, best.cost);
+        let objectives = best.objectives.iter().map(|one| one.value).collect();
+        let loss = judging.worse(&best.placement, objectives, best.cost);
         found.push(Alternative { offer, cardinality, loss, rest: Rest::Optimised });
     }
     found
@@ -291,24 +315,24 @@ fn next_best(judging: &Judging<'_>, id: ComponentId, chosen: OfferIndex, clock: 
 fn judge(judging: &Judging<'_>, offer: OfferIndex, placements: Vec<(u32, Placement)>) -> Alternative {
     let Judging { snapshot, evaluator, .. } = judging;
     let application = &snapshot.application;
-    let mut best: Option<(u32, f64, Price, Placement)> = None;
+    let mut best: Option<(u32, Vec<f64>, Price, Placement)> = None;
     let mut broken: Option<(u32, String)> = None;
     for (n, placement) in placements {
         if let Some(violation) = verify(snapshot, &placement).into_iter().next() {
             broken.get_or_insert((n, violation.message));
             continue;
         }
-        let Ok(utility) = evaluator.number(&application.objective.formula, &placement) else { continue };
+        let Ok(worth) = worth(application, evaluator, &placement) else { continue };
         let cost = snapshot.paid(&placement);
-        let improves = best.as_ref().is_none_or(|(_, u, c, _)| {
-            better(application, utility, *u) || (tolerance::equal(utility, *u) && cost < *c)
-        });
+        let improves = best
+            .as_ref()
+            .is_none_or(|(_, known, c, _)| judging.order(&worth.objectives, known).then(cost.cmp(c)).is_lt());
         if improves {
-            best = Some((n, utility, cost, placement));
+            best = Some((n, worth.objectives, cost, placement));
         }
     }
     let (cardinality, loss) = match (best, broken) {
-        (Some((n, utility, cost, placement)), _) => (n, judging.worse(&placement, utility, cost)),
+        (Some((n, objectives, cost, placement)), _) => (n, judging.worse(&placement, objectives, cost)),
         (None, Some((n, message))) => (n, Loss::Breaks(message)),
         (None, None) => (0, Loss::Breaks("the utility has no value with it".to_owned())),
     };

@@ -13,13 +13,15 @@ use cardinal_models::tolerance;
 use super::clock::{Clock, Found};
 use super::limit::{Limit, excess, limits, relaxed};
 use super::rule::{UserRule, without};
-use super::{Depth, better};
+use super::{Depth, Gained, gained, is_equal};
 
 /// A rule without which a better placement would be possible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
     /// The rule.
     pub rule: UserRule,
+    /// Which objective is better without it; `None` when only the cost is.
+    pub gained: Option<Gained>,
     /// The utility without it.
     pub utility_without: f64,
     /// The cost per hour without it.
@@ -39,7 +41,9 @@ pub struct Step {
     pub utility: f64,
     /// The cost per hour then.
     pub cost: Price,
-    /// What the objective gains, above zero, or zero when only the cost falls.
+    /// Which objective gains, from what to what; `None` when only the cost falls.
+    pub gained: Option<Gained>,
+    /// What that objective gains, above zero, or zero when only the cost falls.
     pub gain: f64,
     /// The gain divided by the amount.
     pub gain_per_unit: f64,
@@ -130,9 +134,9 @@ pub(super) fn binding(snapshot: &Snapshot, solution: &Solution, depth: Depth, cl
         Depth::Brief => UserRule::of_the_whole(application),
         Depth::Full => UserRule::all(application),
     };
-    let gains = |other: &Solution| better(application, other.utility, solution.utility);
-    let saves = |other: &Solution| tolerance::equal(other.utility, solution.utility) && other.cost < solution.cost;
-    let improves = |other: &Solution| gains(other) || saves(other);
+    let gains = |other: &Solution| gained(application, solution, other);
+    let saves = |other: &Solution| is_equal(other, solution) && other.cost < solution.cost;
+    let improves = |other: &Solution| gains(other).is_some() || saves(other);
     let (mut found, mut is_complete) = (Vec::new(), true);
     for rule in rules {
         if clock.is_over() {
@@ -150,16 +154,23 @@ pub(super) fn binding(snapshot: &Snapshot, solution: &Solution, depth: Depth, cl
         if !improves(&free) {
             continue;
         }
-        let mut binding = Binding { rule, utility_without: free.utility, cost_without: free.cost, steps: Vec::new() };
+        let mut binding = Binding {
+            rule,
+            gained: gains(&free),
+            utility_without: free.utility,
+            cost_without: free.cost,
+            steps: Vec::new(),
+        };
         for limit in limits(snapshot, &evaluator, rule) {
             let Some(step) = least_relaxation(snapshot, &limit, clock, &improves) else { continue };
-            let gain = (step.solution.utility - solution.utility).abs();
-            let gain = if gains(&step.solution) { gain } else { 0.0 };
+            let gained = gains(&step.solution);
+            let gain = gained.map_or(0.0, |gained| (gained.to - gained.from).abs());
             binding.steps.push(Step {
                 limit,
                 by: step.by,
                 utility: step.solution.utility,
                 cost: step.solution.cost,
+                gained,
                 gain,
                 gain_per_unit: gain / step.by,
                 is_first: step.is_least,

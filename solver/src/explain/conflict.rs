@@ -6,14 +6,12 @@
 use std::sync::Arc;
 
 use cardinal_models::admissible::admissible;
-use cardinal_models::application::{ComponentId, Direction, Objective, Requirement, Subject, Test};
+use cardinal_models::application::{ComponentId, Objective, Requirement, Subject, Test};
 use cardinal_models::catalog::OfferIndex;
-use cardinal_models::evaluate::Evaluator;
-use cardinal_models::formula::expr::{Expr, ExprKind, Type};
+use cardinal_models::evaluate::{EvaluationError, Evaluator};
 use cardinal_models::offer::AttributeValue;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Solution;
-use cardinal_models::span::Span;
 use cardinal_models::unit::Unit;
 
 use super::binding::least_relaxation;
@@ -40,6 +38,8 @@ pub enum Conflict {
         rules: Vec<UserRule>,
         /// True when each of them is known to be needed for the conflict.
         is_minimal: bool,
+        /// Those of them that lack a value where the others hold: a division by zero and the like.
+        undefined: Vec<Undefined>,
         /// What would end the conflict, the smallest change first.
         remedies: Vec<Remedy>,
     },
@@ -47,6 +47,15 @@ pub enum Conflict {
     Inherent,
     /// Not found in the time that was left.
     Unknown,
+}
+
+/// A constraint that has no value on a placement that all other rules allow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undefined {
+    /// The constraint.
+    pub rule: UserRule,
+    /// Which part of its formula has no value there, and why.
+    pub error: EvaluationError,
 }
 
 /// A requirement that excludes every offer that the others of a conflict leave.
@@ -125,20 +134,17 @@ pub(super) fn among(snapshot: &Snapshot, rules: &[UserRule], clock: &Clock) -> C
         return Conflict::Unknown;
     }
     let is_minimal = search.is_certain;
+    let undefined = undefined(&search.oracle, &found, clock);
     let remedies = remedies(snapshot, &found, rules, clock);
-    Conflict::Rules { rules: found, is_minimal, remedies }
+    Conflict::Rules { rules: found, is_minimal, undefined, remedies }
 }
 
 /// The snapshot with an objective that is never undefined and cheap to optimise: only its rules are of interest.
 fn feasibility(snapshot: &Snapshot) -> Snapshot {
     let mut application = cardinal_models::application::Application::clone(&snapshot.application);
-    application.objective = Objective {
-        direction: Direction::Minimize,
-        formula: Expr { kind: ExprKind::TotalCost, ty: Type::Number(Some(Unit::PRICE)), span: Span::NONE },
-        text: "total_cost".to_owned(),
-        span: Span::NONE,
-        is_default: true,
-    };
+    application.objective = Objective::total_cost();
+    application.later.clear();
+    application.soft.clear();
     Snapshot { application: Arc::new(application), ..snapshot.clone() }
 }
 
@@ -196,6 +202,19 @@ impl Search<'_> {
             self.grow(kept, second);
         }
     }
+}
+
+/// The constraints of a conflict that lack a value on a placement that all other rules allow.
+fn undefined(oracle: &Snapshot, conflict: &[UserRule], clock: &Clock) -> Vec<Undefined> {
+    let evaluator = Evaluator::new(oracle);
+    let lacking = |rule: &UserRule| {
+        let UserRule::Constraint(index) = rule else { return None };
+        let formula = &oracle.application.constraints.get(*index)?.formula;
+        let Found::Best(solution) = clock.solve_to(&without(oracle, &[*rule]), ANY_GAP) else { return None };
+        let error = evaluator.bool(formula, &solution.placement).err()?;
+        Some(Undefined { rule: *rule, error })
+    };
+    conflict.iter().filter_map(lacking).collect()
 }
 
 /// The changes of single rules of a conflict that end it; if none does, changes of several rules together.

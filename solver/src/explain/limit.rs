@@ -11,12 +11,12 @@ use cardinal_models::offer::{Attribute, AttributeValue};
 use cardinal_models::placement::{NodeGroup, Placement};
 use cardinal_models::quantity::{Bytes, Cores, Price};
 use cardinal_models::snapshot::Snapshot;
-use cardinal_models::tolerance;
 use cardinal_models::unit::Unit;
 use rustc_hash::FxHashMap;
 
 use super::division;
 use super::rule::UserRule;
+use crate::formulation::STRICT_CLEARANCE;
 
 /// Which number of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,9 +318,9 @@ pub fn excess(snapshot: &Snapshot, evaluator: &Evaluator<'_>, limit: &Limit, pla
             let (op, a, b) = comparison(comparisons(&application.constraints[i].formula).get(k)?)?;
             let (a, b) = (evaluator.number(a, placement).ok()?, evaluator.number(b, placement).ok()?);
             let beyond = if matches!(op, BinaryOp::LessEqual | BinaryOp::Less) { a - b } else { b - a };
-            // What must be less must be so clear of the tolerance.
+            // What must be less must be so by more than the program keeps clear of a strict limit.
             let is_strict = matches!(op, BinaryOp::Less | BinaryOp::Greater);
-            let clear = 10.0 * tolerance::TOLERANCE * a.abs().max(b.abs()).max(1.0);
+            let clear = 2.0 * STRICT_CLEARANCE * a.abs().max(b.abs()).max(1.0);
             return Some(if is_strict { beyond + clear } else { beyond });
         }
         (UserRule::Quota(i), Which::Quota(measured)) => {

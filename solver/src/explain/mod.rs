@@ -15,7 +15,7 @@ mod rule;
 mod terms;
 mod why_not;
 
-use cardinal_models::application::{Application, Direction};
+use cardinal_models::application::Application;
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::Solution;
@@ -26,10 +26,10 @@ use crate::solve::Settings;
 pub use alternatives::{Alternative, Alternatives, Decisive, Loss, Rest};
 pub use binding::{Binding, Step};
 pub use clock::{Clock, Found};
-pub use conflict::{Change, Conflict, Nearest, Remedy, Unsatisfied, explain_infeasible};
+pub use conflict::{Change, Conflict, Nearest, Remedy, Undefined, Unsatisfied, explain_infeasible};
 pub use limit::{End, Limit, Measured, Which, excess, limits, relaxed};
 pub use rule::{Resource, UserRule, place, without};
-pub use terms::{Input, Of, Term, terms};
+pub use terms::{Input, Of, Term, terms, terms_of};
 pub use why_not::{Answer as WhyNotAnswer, Wish, forced, read as read_wishes, why_not};
 
 /// Why a solution is what it is.
@@ -55,11 +55,34 @@ pub enum Depth {
 /// For so many groups of nodes alternatives are sought.
 const EXPLAINED_GROUPS: usize = 24;
 
-fn better(application: &Application, a: f64, b: f64) -> bool {
-    match application.objective.direction {
-        Direction::Maximize => tolerance::less(b, a),
-        Direction::Minimize => tolerance::less(a, b),
-    }
+/// What ranks one solution above another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gained {
+    /// The objective, as an index in their order: all before it reach the same.
+    pub objective: usize,
+    /// The best value of it that the other one reaches.
+    pub from: f64,
+    /// The best value of it that this one reaches.
+    pub to: f64,
+}
+
+/// What a solution has before another one: the first objective whose best values differ, if it is better here. Both are
+/// proven best, of the same objectives under more or fewer rules.
+pub fn gained(application: &Application, before: &Solution, then: &Solution) -> Option<Gained> {
+    let (objective, from, to) = first_difference(before, then)?;
+    let sign = application.objectives().nth(objective)?.direction.sign();
+    (sign * to > sign * from).then_some(Gained { objective, from, to })
+}
+
+/// The first objective whose best values differ, with the two values.
+pub(crate) fn first_difference(a: &Solution, b: &Solution) -> Option<(usize, f64, f64)> {
+    let pairs = a.objectives.iter().zip(&b.objectives).map(|(a, b)| (a.best, b.best));
+    pairs.enumerate().find(|(_, (a, b))| !tolerance::equal(*a, *b)).map(|(i, (a, b))| (i, a, b))
+}
+
+/// True when no objective tells the two apart.
+pub fn is_equal(a: &Solution, b: &Solution) -> bool {
+    first_difference(a, b).is_none()
 }
 
 /// Explains a solution within the time limit of the settings, and until they are cancelled.

@@ -4,7 +4,7 @@
 //! add up to the utility. The total cost becomes the cost of each component. Anything else is one term, with the values
 //! of what it looks at.
 
-use cardinal_models::application::{Application, ComponentId};
+use cardinal_models::application::{Application, ComponentId, Objective};
 use cardinal_models::document::Hosting;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::formula::expr::{BinaryOp, Expr, ExprKind, Type};
@@ -56,15 +56,30 @@ pub enum Of<'a> {
 /// So many terms a formula is taken apart into; what is left stays together.
 const TERMS_MAX: usize = 64;
 
-/// The terms of the objective.
+/// The terms of the first objective, with what each soft constraint costs.
 pub fn terms(snapshot: &Snapshot, evaluator: &Evaluator<'_>) -> Vec<Term> {
-    let mut splitter = Splitter { application: &snapshot.application, evaluator, terms: Vec::new() };
-    splitter.split(&snapshot.application.objective.formula, 1.0);
+    let application = &snapshot.application;
+    let mut terms = terms_of(snapshot, evaluator, &application.objective);
+    let sign = -application.objective.direction.sign();
+    terms.extend(application.soft.iter().map(|soft| Term {
+        text: times(sign, &format!("penalty of {}", soft.name)),
+        unit: application.objective.unit(),
+        what: What::Formula(soft.loss()),
+        factor: sign,
+    }));
+    terms
+}
+
+/// The terms of an objective as the model states it.
+pub fn terms_of(snapshot: &Snapshot, evaluator: &Evaluator<'_>, objective: &Objective) -> Vec<Term> {
+    let mut splitter = Splitter { application: &snapshot.application, objective, evaluator, terms: Vec::new() };
+    splitter.split(&objective.stated, 1.0);
     splitter.terms
 }
 
 struct Splitter<'a> {
     application: &'a Application,
+    objective: &'a Objective,
     evaluator: &'a Evaluator<'a>,
     terms: Vec<Term>,
 }
@@ -121,7 +136,7 @@ impl Splitter<'_> {
     }
 
     fn push(&mut self, expr: &Expr, factor: f64) {
-        let objective = &self.application.objective;
+        let objective = self.objective;
         let text = times(factor, &words::part(expr, self.application, &objective.text, objective.span));
         self.terms.push(Term { text, unit: unit_of(expr), what: What::Formula(expr.clone()), factor });
     }

@@ -90,6 +90,24 @@ impl Block<'_> {
         }
     }
 
+    /// The first column and the number of columns, without those that hold numbers of instances.
+    pub fn columns(&self) -> (usize, usize) {
+        match self {
+            Block::Uniform { rows, first, .. } => (*first, rows.len()),
+            Block::Values { values, first, .. } => (*first, values.len()),
+            Block::Mixed { cells, first, .. } => (*first, cells.len()),
+            Block::Pool { patterns, first, .. } => (*first, patterns.list.len()),
+        }
+    }
+
+    /// Calls `visit` for each column as [`Block::sum`] does.
+    pub fn each(&self, mut visit: impl FnMut(Option<OfferIndex>, u32, usize)) {
+        self.sum(|offer, nodes, at| {
+            visit(offer, nodes, at);
+            0.0
+        });
+    }
+
     /// The expression whose coefficient at each column is given by `each`, called with the offer, the number of nodes
     /// that the column at 1 stands for, and its position in the block.
     pub fn sum(&self, mut each: impl FnMut(Option<OfferIndex>, u32, usize) -> f64) -> Linear {
@@ -174,18 +192,6 @@ pub(crate) struct ValuePoint {
 impl Point for ValuePoint {
     fn attribute(&self, component: ComponentId, slot: Slot) -> f64 {
         if component == self.component && slot == self.slot { self.value } else { f64::NAN }
-    }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
     }
 }
 

@@ -49,7 +49,7 @@ impl Point for Item<'_> {
 }
 
 /// What the body and the filter of an aggregate look at besides the attributes of its own nodes.
-pub(super) fn outside(fleet: &FleetTerm) -> Vec<Term> {
+pub(crate) fn outside(fleet: &FleetTerm) -> Vec<Term> {
     let mut outside: Vec<Term> = Vec::new();
     for term in std::iter::once(&fleet.body).chain(&fleet.filter) {
         term.leaves(&mut |leaf| {
@@ -64,7 +64,7 @@ pub(super) fn outside(fleet: &FleetTerm) -> Vec<Term> {
 
 impl Formulation<'_> {
     /// A sum or count over nodes of which each counts by what `outside` is.
-    pub(super) fn encode_conditional(
+    pub(crate) fn encode_conditional(
         &mut self,
         fleet: &FleetTerm,
         outside: Vec<Term>,

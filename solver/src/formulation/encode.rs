@@ -7,14 +7,16 @@ use cardinal_models::tolerance::TOLERANCE;
 
 use super::blocks::{RowPoint, ValuePoint};
 use super::conditional::outside;
-use super::{Block, Encoded, FormulateError, Formulation, Linear};
+use super::sided::Side;
+use super::{Block, Encoded, FormulateError, Formulation, Linear, STRICT_CLEARANCE};
 use crate::bound::{Part, parts_of};
+use crate::decimal::divisor;
 use crate::range;
 use crate::space::Choices;
 use crate::term::{FleetTerm, Point, Slot, Term, apply, binary, fold};
 
 /// The attributes of one offer of a component, and nothing else.
-pub(super) struct OfferPoint<'a> {
+pub(crate) struct OfferPoint<'a> {
     pub component: ComponentId,
     pub choices: &'a Choices,
     pub offer: usize,
@@ -26,18 +28,6 @@ impl Point for OfferPoint<'_> {
             Some(column) if component == self.component => column[self.offer],
             _ => f64::NAN,
         }
-    }
-    fn cardinality(&self, _: ComponentId) -> f64 {
-        f64::NAN
-    }
-    fn cost(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn nodes(&self, _: Option<ComponentId>) -> f64 {
-        f64::NAN
-    }
-    fn fleet(&self, _: &FleetTerm) -> f64 {
-        f64::NAN
     }
 }
 
@@ -110,14 +100,14 @@ fn unfold_comparison(op: BinaryOp, a: &Term, b: &Term, leaves: &impl range::Leav
 
 /// A linear expression over integer columns in whole steps: its terms with whole coefficients without a common divisor,
 /// what one step is worth, and its constant in steps, which need not be whole.
-struct Steps {
-    terms: Vec<(usize, f64)>,
-    step: f64,
-    constant: f64,
+pub(super) struct Steps {
+    pub terms: Vec<(usize, f64)>,
+    pub step: f64,
+    pub constant: f64,
 }
 
 /// The expression in steps, if its coefficients are decimals of a few places.
-fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Option<Steps> {
+pub(super) fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Option<Steps> {
     if linear.terms.is_empty() || linear.terms.iter().any(|(c, _)| !is_whole(*c)) {
         return None;
     }
@@ -128,13 +118,8 @@ fn in_steps(linear: &Linear, is_whole: impl Fn(usize) -> bool) -> Option<Steps> 
         })
     };
     let step = [1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6].into_iter().find(fits)?;
-    let gcd = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, |mut a, mut b| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    });
-    let step = step * gcd.max(1) as f64;
+    let common = linear.terms.iter().map(|(_, x)| (x / step).round().abs() as u64).fold(0, divisor);
+    let step = step * common.max(1) as f64;
     let terms = linear.terms.iter().map(|(c, x)| (*c, (x / step).round())).collect();
     Some(Steps { terms, step, constant: linear.constant / step })
 }
@@ -202,7 +187,7 @@ impl Formulation<'_> {
     }
 
     /// The table of a term over one uniform component.
-    pub(super) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
+    pub(crate) fn encode_rows(&self, term: &Term, part: Part) -> Option<Encoded> {
         let mut encoded = Encoded::default();
         let mut add = |column: usize, value: f64| match value.is_nan() {
             true => encoded.undefined.push(column),
@@ -254,7 +239,7 @@ impl Formulation<'_> {
     }
 
     /// A sum or count over nodes that each count by their offer alone.
-    fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
+    pub(crate) fn encode_fleet(&self, fleet: &FleetTerm) -> Option<Encoded> {
         let value = |point: &OfferPoint<'_>| {
             let counts = fleet.filter.as_ref().map_or(1.0, |f| f.evaluate(point));
             match fleet.aggregate {
@@ -400,13 +385,22 @@ impl Formulation<'_> {
             let greater = binary(BinaryOp::Greater, a.clone(), b.clone());
             return self.enforce_either(&less, &greater, under);
         }
-        let (mut left, right) = (self.encode(a)?, self.encode(b)?);
+        // A row that holds only under a condition needs bounds of what stands in it.
+        let (above, below) = match op {
+            BinaryOp::LessEqual | BinaryOp::Less if under.is_none() => (Side::Above, Side::Below),
+            BinaryOp::GreaterEqual | BinaryOp::Greater if under.is_none() => (Side::Below, Side::Above),
+            _ => (Side::Exact, Side::Exact),
+        };
+        let (mut left, right) = (self.encode_sided(a, above)?, self.encode_sided(b, below)?);
         let scale = left.linear.constant.abs().max(right.linear.constant.abs()).max(1.0);
         left.linear.add(&right.linear, -1.0);
         left.undefined.extend(right.undefined);
         self.require_defined(&left.undefined, under);
         left.linear.compact();
         let linear = left.linear;
+        if let Some((smallest, largest)) = linear.too_wide() {
+            return Err(FormulateError::TooWide { largest, smallest });
+        }
         if let Some(steps) = in_steps(&linear, |c| self.is_whole(c)) {
             self.compare_steps(op, steps, scale, under);
             return Ok(());
@@ -415,7 +409,7 @@ impl Formulation<'_> {
         // The tolerance of the evaluator at the size of the constant; a positive margin pulls the limit inwards.
         let slack = (TOLERANCE * 0.5 - self.margin) * scale;
         let strict = match op {
-            BinaryOp::Less | BinaryOp::Greater => (1e-6 + self.margin) * scale,
+            BinaryOp::Less | BinaryOp::Greater => (STRICT_CLEARANCE + self.margin) * scale,
             _ => -slack,
         };
         if matches!(op, BinaryOp::LessEqual | BinaryOp::Less | BinaryOp::Equal) {

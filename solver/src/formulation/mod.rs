@@ -6,17 +6,19 @@
 //! take ([`tabulate`]).
 
 mod blocks;
-mod conditional;
+pub(crate) mod conditional;
 mod covered;
 mod defined;
 mod division;
 mod dominance;
-mod encode;
+pub(crate) mod encode;
 mod rules;
+mod sided;
 mod tabulate;
 
 pub use blocks::{Block, Cell, Row};
 pub(crate) use blocks::{RowPoint, ValuePoint};
+pub(crate) use sided::Side;
 
 use cardinal_models::application::ComponentId;
 use cardinal_models::snapshot::Snapshot;
@@ -62,6 +64,14 @@ impl Linear {
         self.terms.retain(|(_, x)| *x != 0.0);
     }
 
+    /// The smallest and largest absolute coefficient other than 0, when the largest is so large that the engine's
+    /// tolerance on it is a visible part of the smallest.
+    pub(crate) fn too_wide(&self) -> Option<(f64, f64)> {
+        let sizes = || self.terms.iter().map(|(_, x)| x.abs()).filter(|x| *x > 0.0);
+        let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+        (most > 1e9 && most > 1e3 * least).then_some((least, most))
+    }
+
     /// The value at a point.
     pub fn value(&self, x: &[f64]) -> f64 {
         self.constant + self.terms.iter().map(|(c, a)| a * x[*c]).sum::<f64>()
@@ -100,6 +110,14 @@ pub enum FormulateError {
     /// An aggregate looks at more than its own nodes and one other part of the placement.
     #[error("an aggregate over the nodes of one component depends on more than one other component")]
     Entangled,
+    /// A comparison of values of which the largest drown the tolerance of the smallest.
+    #[error("it compares values up to {largest:e} with values down to {smallest:e}, which no program tells apart")]
+    TooWide {
+        /// The largest absolute value.
+        largest: f64,
+        /// The smallest absolute value other than 0.
+        smallest: f64,
+    },
     /// A component has too many offers times cardinalities, or values of an attribute.
     #[error("`{component}` has {rows} choices of offer and cardinality, or values, more than {limit}")]
     TooManyRows {
@@ -112,10 +130,26 @@ pub enum FormulateError {
     },
 }
 
+impl FormulateError {
+    /// True when the integer program of tables cannot state a formula that a branch and bound may be able to.
+    pub(crate) fn is_about_tables(&self) -> bool {
+        match self {
+            FormulateError::Nonlinear { .. }
+            | FormulateError::NonlinearPool
+            | FormulateError::Entangled
+            | FormulateError::TooWide { .. } => true,
+            FormulateError::NonlinearPaid | FormulateError::RisingPaid | FormulateError::TooManyRows { .. } => false,
+        }
+    }
+}
+
 /// The largest number of (offer, cardinality) rows of a uniform component.
 pub const MOST_ROWS: u64 = 2_000_000;
 /// The largest number of combinations that a nonlinear term is tabulated over.
 pub const MOST_COMBINATIONS: usize = 30_000;
+
+/// How far real values are kept clear of a strict limit, relative to the limit and at least this.
+pub(crate) const STRICT_CLEARANCE: f64 = 1e-6;
 
 /// What a sub-problem is made of.
 #[derive(Clone, Debug, Default)]
@@ -159,6 +193,8 @@ pub struct Formulation<'a> {
     pub(crate) marginals: Vec<tabulate::Marginal>,
     /// What commitments take off the price of the nodes, in currency units per hour.
     pub(crate) covered: Linear,
+    /// The largest number of combinations that a nonlinear term is tabulated over.
+    pub(crate) combinations: usize,
 }
 
 impl<'a> Formulation<'a> {
@@ -171,8 +207,9 @@ impl<'a> Formulation<'a> {
         patterns: Option<&'a Patterns>,
         cluster: &Cluster,
         margin: f64,
+        combinations: usize,
     ) -> Result<Self, (Option<usize>, FormulateError)> {
-        let mut formulation = Formulation { margin, ..Formulation::empty(snapshot, bound, space) };
+        let mut formulation = Formulation { margin, combinations, ..Formulation::empty(snapshot, bound, space) };
         for part in &cluster.parts {
             formulation.add_block(*part, patterns, cluster).map_err(|e| (None, e))?;
         }
@@ -190,17 +227,17 @@ impl<'a> Formulation<'a> {
         Ok(formulation)
     }
 
-    /// The program of a cluster of dedicated components without the constraints over several of them: columns, structure
-    /// and quotas.
+    /// The program of a cluster without the constraints over several of its parts: columns, structure and quotas.
     pub(crate) fn frame(
         snapshot: &'a Snapshot,
         bound: &'a BoundModel,
         space: &'a Space,
+        patterns: Option<&'a Patterns>,
         cluster: &Cluster,
     ) -> Result<Self, FormulateError> {
         let mut formulation = Formulation::empty(snapshot, bound, space);
         for part in &cluster.parts {
-            formulation.add_block(*part, None, cluster)?;
+            formulation.add_block(*part, patterns, cluster)?;
         }
         formulation.add_structure(&cluster.structure);
         formulation.add_quotas(&cluster.quotas);
@@ -225,7 +262,25 @@ impl<'a> Formulation<'a> {
             margin: 0.0,
             marginals: Vec::new(),
             covered: Linear::default(),
+            combinations: MOST_COMBINATIONS,
         }
+    }
+
+    /// Does something to the program, or nothing when it fails.
+    pub(crate) fn attempt<T, E>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let milp = self.milp.clone();
+        let tied = self.tied.clone();
+        let (one_hot, marginals) = (self.one_hot.len(), self.marginals.len());
+        let (contradiction, is_delicate) = (self.contradiction, self.is_delicate);
+        let result = change(self);
+        if result.is_err() {
+            self.milp = milp;
+            self.tied = tied;
+            self.one_hot.truncate(one_hot);
+            self.marginals.truncate(marginals);
+            (self.contradiction, self.is_delicate) = (contradiction, is_delicate);
+        }
+        result
     }
 
     /// The block of a component: its own, or the pool.

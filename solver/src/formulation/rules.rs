@@ -1,6 +1,6 @@
 //! Structural rules on numbers of instances, quotas, and instances that stay.
 
-use cardinal_models::application::{ComponentId, Structure};
+use cardinal_models::application::{ComponentId, Quota, Structure};
 use cardinal_models::document::SpreadBy;
 use cardinal_models::offer::Offer;
 
@@ -87,55 +87,33 @@ impl Formulation<'_> {
 
     pub(super) fn add_quotas(&mut self, quotas: &[usize]) {
         let application = self.snapshot.application.clone();
-        for index in quotas {
-            let quota = &application.quotas[*index];
-            let matching = |offer: &Offer| quota.matches.iter().all(|r| r.admits(offer));
-            let mut limit = |most: f64, property: &dyn Fn(&Offer) -> f64| {
-                let mut used = Linear::default();
-                for block in &self.blocks {
-                    let counted = self.over_nodes(block, |o| if matching(o) { property(o) } else { 0.0 });
-                    used.add(&counted, 1.0);
+        let limits: Vec<(usize, f64, Measure)> = quotas
+            .iter()
+            .flat_map(|index| limits(&application.quotas[*index]).map(|(most, m)| (*index, most, m)))
+            .collect();
+        let mut used = vec![Linear::default(); limits.len()];
+        // One look at each column: there may be millions of columns and hundreds of quotas, and few count an offer.
+        for block in &self.blocks {
+            let (first, _) = block.columns();
+            block.each(|offer, nodes, at| {
+                let Some(offer) = offer else { return };
+                let node = &self.snapshot.catalog[offer];
+                for quota in self.space.quotas.of(offer) {
+                    let begin = limits.partition_point(|(index, ..)| index < quota);
+                    let own = limits[begin..].iter().take_while(|(index, ..)| index == quota);
+                    for (used, (_, _, measure)) in used[begin..].iter_mut().zip(own) {
+                        let each = match measure {
+                            Measure::Nodes(property) => property(node),
+                            Measure::Instances => f64::from(instances_on(block, at)),
+                        };
+                        used.terms.push((first + at, f64::from(nodes) * each));
+                    }
                 }
-                self.row(used, f64::NEG_INFINITY, most);
-            };
-            if let Some(nodes) = quota.nodes {
-                limit(nodes as f64, &|_| 1.0);
-            }
-            if let Some(cores) = quota.cores {
-                limit(cores.count(), &|o| o.cores.count());
-            }
-            if let Some(memory) = quota.memory {
-                limit(memory.mib(), &|o| o.memory.mib());
-            }
-            if let Some(gpus) = quota.gpus {
-                limit(gpus as f64, &|o| f64::from(o.gpus));
-            }
-            if let Some(cost) = quota.cost {
-                limit(cost.units(), &|o| o.price.units());
-            }
-            if let Some(instances) = quota.instances {
-                let mut used = Linear::default();
-                for block in &self.blocks {
-                    used.add(&self.instances_on(block, matching), 1.0);
-                }
-                self.row(used, f64::NEG_INFINITY, instances as f64);
-            }
+            });
         }
-    }
-
-    /// The number of instances of a block on the offers that match. Every pattern of the pool is listed where this is
-    /// asked for.
-    fn instances_on(&self, block: &Block<'_>, matching: impl Fn(&Offer) -> bool) -> Linear {
-        block.sum(|offer, nodes, at| match offer {
-            Some(offer) if matching(&self.snapshot.catalog[offer]) => {
-                let each = match block {
-                    Block::Pool { patterns, .. } => patterns.list[at].instances.iter().map(|(_, n)| *n).sum(),
-                    _ => 1,
-                };
-                f64::from(nodes) * f64::from(each)
-            }
-            _ => 0.0,
-        })
+        for (used, (_, most, _)) in used.into_iter().zip(limits) {
+            self.row(used, f64::NEG_INFINITY, most);
+        }
     }
 
     /// Instances of components that must not be moved stay on the offers that they are on.
@@ -211,5 +189,35 @@ impl Formulation<'_> {
     /// True when the part of the placement is in this program.
     pub fn has(&self, part: Part) -> bool {
         self.block(part).is_some()
+    }
+}
+
+/// What a quota counts.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// The sum of this over the nodes.
+    Nodes(fn(&Offer) -> f64),
+    /// The instances on the nodes.
+    Instances,
+}
+
+/// The limits of a quota, each with what it counts.
+fn limits(quota: &Quota) -> impl Iterator<Item = (f64, Measure)> {
+    let all = [
+        quota.nodes.map(|most| (most as f64, Measure::Nodes(|_| 1.0))),
+        quota.cores.map(|most| (most.count(), Measure::Nodes(|o| o.cores.count()))),
+        quota.memory.map(|most| (most.mib(), Measure::Nodes(|o| o.memory.mib()))),
+        quota.gpus.map(|most| (most as f64, Measure::Nodes(|o| f64::from(o.gpus)))),
+        quota.cost.map(|most| (most.units(), Measure::Nodes(|o| o.price.units()))),
+        quota.instances.map(|most| (most as f64, Measure::Instances)),
+    ];
+    all.into_iter().flatten()
+}
+
+/// The number of instances on one node of a column. Every pattern of the pool is listed where this is asked for.
+fn instances_on(block: &Block<'_>, at: usize) -> u32 {
+    match block {
+        Block::Pool { patterns, .. } => patterns.list[at].instances.iter().map(|(_, n)| *n).sum(),
+        _ => 1,
     }
 }

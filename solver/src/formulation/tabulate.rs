@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use super::blocks::RowPoint;
 use super::conditional::outside;
 use super::encode::OfferPoint;
-use super::{Block, Encoded, FormulateError, Formulation, Linear, MOST_COMBINATIONS};
+use super::{Block, Encoded, FormulateError, Formulation, Linear};
 use crate::bound::{Part, parts_of};
 use crate::space::Choices;
 use crate::term::{FleetTerm, Point, Slot, Term};
@@ -104,7 +104,7 @@ impl Formulation<'_> {
                 .collect();
             let index = self.marginal(*part, own, &parts)?;
             combinations = combinations.saturating_mul(self.marginals[index].values.len());
-            if combinations > MOST_COMBINATIONS {
+            if combinations > self.combinations {
                 return Err(self.too_many(&parts));
             }
             chosen.push(index);
@@ -124,7 +124,7 @@ impl Formulation<'_> {
                 Part::Pool => "the shared components".to_owned(),
             })
             .collect();
-        FormulateError::Nonlinear { parts: names.join(", "), limit: MOST_COMBINATIONS }
+        FormulateError::Nonlinear { parts: names.join(", "), limit: self.combinations }
     }
 
     /// One column for each joint combination, tied to the indicators of the marginals.
@@ -260,13 +260,13 @@ impl Formulation<'_> {
                     let grown: Vec<f64> = pairs.map(|(kind, (a, b))| kind.joined(*a, *b)).collect();
                     next.entry(keys(&grown)).or_insert(grown);
                 }
-                if next.len() > MOST_COMBINATIONS {
+                if next.len() > self.combinations {
                     return None;
                 }
             }
             if cardinality.contains(n) {
                 reached.extend(next.iter().map(|(k, v)| (k.clone(), v.clone())));
-                if reached.len() > MOST_COMBINATIONS {
+                if reached.len() > self.combinations {
                     return None;
                 }
             }
@@ -414,7 +414,7 @@ impl Formulation<'_> {
         let mut grid: Vec<Vec<u32>> = vec![Vec::new()];
         for component in &components {
             let allowed = &self.snapshot.application[*component].cardinality;
-            if allowed.count().saturating_mul(grid.len() as u64) > MOST_COMBINATIONS as u64 {
+            if allowed.count().saturating_mul(grid.len() as u64) > self.combinations as u64 {
                 return Err(self.too_many(all));
             }
             grid = grid.iter().flat_map(|g| allowed.iter().map(|n| [g.as_slice(), &[n]].concat())).collect();

@@ -319,7 +319,7 @@ fn narrow_comparison(pair: Pair, y: Interval, is_equality: bool, boxes: &mut Box
 }
 
 /// True when `x` may be a base that the power accepts at every point of its interval.
-pub(super) fn is_total_power(x: Interval, p: f64) -> bool {
+pub(crate) fn is_total_power(x: Interval, p: f64) -> bool {
     if p.fract() != 0.0 && x.low < 0.0 {
         return false;
     }

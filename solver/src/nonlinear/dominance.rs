@@ -44,8 +44,10 @@ pub struct Dominance {
 impl Dominance {
     /// Finds for each aggregate which way it should move, from what the tables allow on the open rows: a choice of open
     /// rows that is no worse in every direction has goals that are no worse and keeps every constraint. Intervals that
-    /// were narrowed by constraints would not do: the better choice may lie outside of them.
-    pub fn look(&mut self, instance: &Instance, natural: &[Interval], partial: &[bool]) {
+    /// were narrowed by constraints would not do: the better choice may lie outside of them. Sums that the node of the
+    /// search holds in `ranges` may only move inwards: what lies outside of them is looked at elsewhere, and there the
+    /// choice that is dropped here could be what a better one is dropped for.
+    pub fn look(&mut self, instance: &Instance, natural: &[Interval], ranges: &[Interval], partial: &[bool]) {
         let graph = &instance.graph;
         let Dominance { boxes, nodes, sums } = self;
         boxes.resize(graph.ops.len(), Interval::EMPTY);
@@ -179,7 +181,11 @@ impl Dominance {
             }
         }
         sums.clear();
-        sums.extend(instance.nodes.iter().map(|id| nodes[*id as usize]));
+        sums.extend(instance.nodes.iter().zip(ranges).zip(natural).map(|((id, range), natural)| {
+            let mut direction = nodes[*id as usize];
+            direction.join(Direction { up: range.low > natural.low, down: range.high < natural.high });
+            direction
+        }));
     }
 
     /// The directions of a group as a number: what they have found dominated they need not look at again.

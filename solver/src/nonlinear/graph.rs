@@ -9,11 +9,13 @@ use cardinal_models::formula::function::Function;
 use cardinal_models::tolerance;
 use rustc_hash::FxHashMap;
 
+use crate::decimal::divisor;
+
 /// Number of a node in its graph.
 pub type Id = u32;
 
 /// `exp(x)` is too large for a number above this.
-pub(super) const EXP_LIMIT: f64 = 709.782_712_893_384;
+pub(crate) const EXP_LIMIT: f64 = 709.782_712_893_384;
 
 /// What a node computes from its operands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -259,12 +261,12 @@ impl Graph {
 
 impl Op {
     /// True for constants, aggregates and their combinations.
-    pub(super) fn is_linear(self) -> bool {
+    pub(crate) fn is_linear(self) -> bool {
         matches!(self, Op::Constant(_) | Op::Aggregate(_) | Op::Linear(..))
     }
 
     /// The operator with other operands; those with a run of operands are left as they are.
-    pub(super) fn renumbered(self, of: impl Fn(Id) -> Id) -> Op {
+    pub(crate) fn renumbered(self, of: impl Fn(Id) -> Id) -> Op {
         let pair = |p: Pair| Pair { difference: of(p.difference), left: of(p.left), right: of(p.right) };
         match self {
             Op::Constant(_) | Op::Aggregate(_) | Op::Linear(..) | Op::Opaque(..) => self,
@@ -302,12 +304,12 @@ impl Opaque {
 }
 
 /// What is not finite is undefined.
-pub(super) fn finite(x: f64) -> f64 {
+pub(crate) fn finite(x: f64) -> f64 {
     if x.is_finite() { x } else { f64::NAN }
 }
 
 /// A power with a constant exponent; NaN where there is none.
-pub(super) fn power(x: f64, p: f64) -> f64 {
+pub(crate) fn power(x: f64, p: f64) -> f64 {
     finite(if p == 2.0 {
         x * x
     } else if p == -1.0 {
@@ -403,11 +405,5 @@ fn step(tables: &[(usize, Rc<Vec<f64>>)]) -> f64 {
     };
     // Multiples of 10^-k are written as quotients: 0.1 is no exact number, 10 is.
     let Some(unit) = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5].into_iter().find(fits) else { return 0.0 };
-    let divisor = values().map(|x| (x / unit).round().abs() as u64).fold(0, |mut a, mut b| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    });
-    divisor as f64 * unit
+    values().map(|x| (x / unit).round().abs() as u64).fold(0, divisor) as f64 * unit
 }

@@ -116,7 +116,7 @@ impl Instance {
 }
 
 /// The graph of what is looked at alone.
-fn trim(graph: &Graph, constraints: &[Id], goals: &[Id]) -> (Graph, Vec<Id>, Vec<Id>) {
+pub(crate) fn trim(graph: &Graph, constraints: &[Id], goals: &[Id]) -> (Graph, Vec<Id>, Vec<Id>) {
     let mut wanted = vec![false; graph.ops.len()];
     constraints.iter().chain(goals).for_each(|id| wanted[*id as usize] = true);
     for (i, op) in graph.ops.iter().enumerate().rev() {

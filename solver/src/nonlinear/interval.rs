@@ -104,18 +104,18 @@ impl Interval {
 }
 
 /// 0 times "arbitrarily large" is 0: the factor itself is finite wherever it has a value.
-pub(super) fn product(a: f64, b: f64) -> f64 {
+pub(crate) fn product(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
 }
 
 /// The product of two intervals.
-pub(super) fn multiply(a: Interval, b: Interval) -> Interval {
+pub(crate) fn multiply(a: Interval, b: Interval) -> Interval {
     let ends = [product(a.low, b.low), product(a.low, b.high), product(a.high, b.low), product(a.high, b.high)];
     Interval::new(ends[0].min(ends[1]).min(ends[2]).min(ends[3]), ends[0].max(ends[1]).max(ends[2]).max(ends[3]))
 }
 
 /// The range of a power with a constant exponent.
-pub(super) fn power_range(x: Interval, p: f64) -> Interval {
+pub(crate) fn power_range(x: Interval, p: f64) -> Interval {
     let at = |v: f64, otherwise: f64| if power(v, p).is_nan() { otherwise } else { power(v, p) };
     if p.fract() != 0.0 {
         // Only numbers that are not negative have a value.
@@ -165,7 +165,7 @@ fn log_range(x: Interval) -> Interval {
 }
 
 /// How far apart two sides of a comparison that holds may be at most.
-pub(super) fn slack(left: Interval, right: Interval) -> f64 {
+pub(crate) fn slack(left: Interval, right: Interval) -> f64 {
     TOLERANCE * left.size().max(right.size()).max(1.0)
 }
 
@@ -269,6 +269,12 @@ fn opaque_range(function: Opaque, args: &[Interval]) -> Interval {
     if args.iter().any(|x| x.is_empty()) {
         return Interval::EMPTY;
     }
+    if args.iter().all(|x| x.low == x.high) {
+        let mut point = [0.0; 4];
+        let point = &mut point[..args.len().min(4)];
+        point.iter_mut().zip(args).for_each(|(p, x)| *p = x.low);
+        return Interval::point(function.apply(point));
+    }
     match (function, args) {
         (Opaque::Power, [a, b]) => {
             if a.low < 0.0 || !a.is_bounded() || !b.is_bounded() || (a.low == 0.0 && b.low <= 0.0) {
@@ -299,8 +305,8 @@ fn opaque_range(function: Opaque, args: &[Interval]) -> Interval {
     }
 }
 
-/// Queueing functions rise with the arrivals and fall with the service rate and the servers. Where a corner has no
-/// value the range is that of the function.
+/// Queueing functions rise with the arrivals and fall with the service rate and the servers. Where the corner of most
+/// load has no value the range is that of the function; where that of least load has none, nothing has.
 fn queueing(
     function: Function,
     whole: Interval,
@@ -318,6 +324,10 @@ fn queueing(
         if args.iter().all(|x| x.is_finite()) { function.apply(&args).ok() } else { None }
     };
     let margin = |x: f64| 1e-12 * x.abs();
+    let is_bounded = arrivals.low.is_finite() && service.high.is_finite() && servers.high.is_finite();
+    if is_bounded && at(arrivals.low * (1.0 - 1e-9), service.high, servers.high).is_none() {
+        return Interval::EMPTY;
+    }
     let low = at(arrivals.low, service.high, servers.high).map_or(whole.low, |x| x - margin(x));
     let high = at(arrivals.high, service.low, servers.low).map_or(whole.high, |x| x + margin(x));
     Interval::new(low.max(whole.low), high.min(whole.high))

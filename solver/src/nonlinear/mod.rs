@@ -9,13 +9,13 @@
 //! The search is deterministic: it starts from fixed seeds, takes nodes in a total order, and reads the clock only to
 //! stop.
 
-mod contract;
+pub(crate) mod contract;
 mod dominance;
-mod estimate;
-mod graph;
+pub(crate) mod estimate;
+pub(crate) mod graph;
 mod incumbent;
-mod instance;
-mod interval;
+pub(crate) mod instance;
+pub(crate) mod interval;
 mod lagrange;
 mod problem;
 mod propagate;

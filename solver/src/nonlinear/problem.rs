@@ -25,13 +25,15 @@ pub struct Expression {
 #[derive(Clone, Debug, Default)]
 pub struct Problem {
     sizes: Vec<usize>,
+    /// Groups that are quantities: their one table entry is a factor.
+    is_quantity: Vec<bool>,
     forbidden: Vec<Vec<bool>>,
     /// Choices that were left out because a constraint of their group alone has no value there.
     pub undefined: u64,
-    pub(super) graph: Graph,
-    pub(super) constraints: Vec<Id>,
-    pub(super) objective: Option<Id>,
-    pub(super) ties: Vec<Id>,
+    pub(crate) graph: Graph,
+    pub(crate) constraints: Vec<Id>,
+    pub(crate) objective: Option<Id>,
+    pub(crate) ties: Vec<Id>,
 }
 
 impl Problem {
@@ -43,8 +45,18 @@ impl Problem {
     /// Adds a group with so many choices and gives its number.
     pub fn group(&mut self, choices: usize) -> usize {
         self.sizes.push(choices);
+        self.is_quantity.push(false);
         self.forbidden.push(vec![false; choices]);
         self.sizes.len() - 1
+    }
+
+    /// Adds a quantity: a number about which the problem knows nothing, and its number among the groups. Sums of
+    /// quantities and their multiples are aggregates. Problems with quantities are not for [`super::solve`].
+    pub(crate) fn quantity(&mut self) -> (usize, Expression) {
+        let number = self.group(1);
+        self.is_quantity[number] = true;
+        let tables = BTreeMap::from([(number, Rc::new(vec![1.0]))]);
+        (number, Expression { tables, ..Expression::default() })
     }
 
     /// The number of choices of each group.
@@ -80,6 +92,17 @@ impl Problem {
             }
         }
         true
+    }
+
+    /// True when some sum adds values of such different sizes that an integer program would lose the smaller ones.
+    pub fn is_wide(&self) -> bool {
+        let is_wide = |aggregate: &super::graph::Aggregate| {
+            let values = aggregate.tables.iter().flat_map(|(_, table)| table.iter().map(|x| x.abs()));
+            let sizes = || values.clone().filter(|x| *x > 0.0);
+            let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+            most > 1e9 && most > 1e3 * least
+        };
+        self.graph.aggregates.iter().any(is_wide)
     }
 
     /// The choices of each group that its own constraints leave.
@@ -147,7 +170,7 @@ impl Problem {
         if !x.nodes.is_empty() || x.tables.len() != 1 {
             return None;
         }
-        let (group, table) = x.tables.iter().next()?;
+        let (group, table) = x.tables.iter().next().filter(|(group, _)| !self.is_quantity[**group])?;
         Some((*group, table.iter().map(|v| v + x.constant).collect()))
     }
 
@@ -165,7 +188,8 @@ impl Problem {
                 None => table.iter().map(|y| factor * y).collect(),
             };
             let first = values.first().copied().unwrap_or(0.0);
-            if !first.is_nan() && values.iter().all(|x| *x == first) {
+            let is_fixed = !self.is_quantity[*group] || first == 0.0;
+            if is_fixed && !first.is_nan() && values.iter().all(|x| *x == first) {
                 sum.constant += first;
                 sum.tables.remove(group);
             } else {
@@ -192,11 +216,17 @@ impl Problem {
     }
 
     /// The node of an expression.
-    fn node_of(&mut self, x: &Expression) -> Id {
+    pub(crate) fn node_of(&mut self, x: &Expression) -> Id {
         let mut terms = x.nodes.clone();
         if !x.tables.is_empty() {
             let tables: Vec<(usize, Rc<Vec<f64>>)> = x.tables.iter().map(|(g, t)| (*g, t.clone())).collect();
-            let (factor, id) = self.graph.aggregate(&tables);
+            let (factor, id) = match &tables[..] {
+                // Multiples of one quantity share its node.
+                [(group, factor)] if self.is_quantity[*group] => {
+                    (factor[0], self.graph.aggregate(&[(*group, Rc::new(vec![1.0]))]).1)
+                }
+                _ => self.graph.aggregate(&tables),
+            };
             match terms.binary_search_by_key(&id, |(_, i)| *i) {
                 Ok(at) => terms[at].0 += factor,
                 Err(at) => terms.insert(at, (factor, id)),
@@ -213,7 +243,7 @@ impl Problem {
                 return None;
             }
             if let Some(g) = x.tables.keys().next() {
-                if group.is_some_and(|known| known != *g) {
+                if self.is_quantity[*g] || group.is_some_and(|known| known != *g) {
                     return None;
                 }
                 group = Some(*g);

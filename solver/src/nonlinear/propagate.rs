@@ -40,11 +40,18 @@ impl Propagation {
         }
     }
 
-    /// Drops rows that no admissible choice within `holds` takes; false when none is left. Nodes of which all that
-    /// matters is that they have a value are `wanted`.
-    pub fn run(&mut self, instance: &Instance, domains: &mut Domains, holds: &[Hold], wanted: &[Id]) -> bool {
+    /// Drops rows that no admissible choice within `holds` takes and with sums in `ranges`; false when none is left.
+    /// Nodes of which all that matters is that they have a value are `wanted`.
+    pub fn run(
+        &mut self,
+        instance: &Instance,
+        domains: &mut Domains,
+        ranges: &[Interval],
+        holds: &[Hold],
+        wanted: &[Id],
+    ) -> bool {
         let mut dirty: Vec<bool> = vec![true; instance.groups.len()];
-        self.sums.fill(Interval::ALL);
+        self.sums.copy_from_slice(ranges);
         for _ in 0..ROUNDS {
             if !self.order_classes(instance, domains, &mut dirty) {
                 return false;
@@ -53,7 +60,9 @@ impl Propagation {
                 span(instance, g, &domains[g], &mut self.spans[g]);
             }
             self.naturalise(instance);
-            self.forward(instance);
+            if !self.forward(instance) {
+                return false;
+            }
             for id in &instance.constraints {
                 self.boxes.decide(*id, true);
                 self.boxes.look_at(*id);
@@ -144,12 +153,16 @@ impl Propagation {
         }
     }
 
-    fn forward(&mut self, instance: &Instance) {
+    /// The intervals of all nodes; false when a sum cannot be where it must.
+    fn forward(&mut self, instance: &Instance) -> bool {
         for (narrowed, natural) in self.sums.iter_mut().zip(&self.natural) {
             if natural.is_empty() {
                 *narrowed = Interval::EMPTY;
             } else {
                 let both = narrowed.meet(*natural);
+                if both.low - both.high > 1e-6 * (natural.size() + 1e-6) {
+                    return false;
+                }
                 // Ends that cross do so by rounding, or filtering finds the contradiction.
                 *narrowed = if both.is_empty() { *natural } else { both };
             }
@@ -159,6 +172,7 @@ impl Propagation {
         for (i, op) in instance.graph.ops.iter().enumerate() {
             self.boxes.of[i] = instance.graph.forward(*op, &self.sums, &self.boxes.of);
         }
+        true
     }
 
     /// Takes over the narrowed intervals of the aggregates, inwards to the next multiple of their step; false when no

@@ -23,6 +23,9 @@ const ROOT_SWEEPS: u32 = 150;
 const NODE_SWEEPS: u32 = 20;
 /// After so many open nodes the search gives up: memory is finite.
 const MOST_OPEN: usize = 2_000_000;
+/// Where no group moves a sum by more than this share of its interval, the interval is split and not a group: the bound
+/// of many small groups together is good, what makes it loose is how far the estimators reach.
+const SMALL_SHARE: f64 = 0.3;
 /// Rows of each group that a pair move looks at.
 const CANDIDATES: usize = 24;
 
@@ -33,6 +36,8 @@ struct Open {
     depth: u32,
     serial: u64,
     domains: Domains,
+    /// What the sums are held in.
+    ranges: Rc<[Interval]>,
     parameters: Rc<Parameters>,
     /// What dominance has been looked at for, by group.
     signatures: Rc<[u64]>,
@@ -147,7 +152,9 @@ impl<'a> Search<'a> {
         }
         let parameters = Rc::new(Parameters::new(self.instance, &self.rows));
         let signatures: Rc<[u64]> = vec![0; self.instance.groups.len()].into();
-        let mut open = vec![Open { bound: f64::INFINITY, depth: 0, serial: 0, domains, parameters, signatures }];
+        let ranges: Rc<[Interval]> = vec![Interval::ALL; self.instance.nodes.len()].into();
+        let first = Open { bound: f64::INFINITY, depth: 0, serial: 0, domains, ranges, parameters, signatures };
+        let mut open = vec![first];
         let mut outcome = Outcome::infeasible();
         let goals = self.instance.goals.clone();
         for (stage, goal) in goals.iter().enumerate() {
@@ -306,26 +313,26 @@ impl<'a> Search<'a> {
         self.root.iter().enumerate().map(of).collect()
     }
 
-    fn propagate(&mut self, domains: &mut Domains) -> bool {
+    fn propagate(&mut self, domains: &mut Domains, ranges: &[Interval]) -> bool {
         let mut holds = self.holds.clone();
         if self.incumbent.value.is_finite() {
             holds.push((self.goal, Interval::new(self.cutoff(), f64::INFINITY)));
         }
-        self.propagation.run(self.instance, domains, &holds, &self.instance.goals)
+        self.propagation.run(self.instance, domains, ranges, &holds, &self.instance.goals)
     }
 
     fn process(&mut self, node: Open) -> Left {
-        let Open { bound: inherited, depth, mut domains, parameters, signatures, .. } = node;
-        if !self.propagate(&mut domains) {
+        let Open { bound: inherited, depth, mut domains, ranges, parameters, mut signatures, .. } = node;
+        if !self.propagate(&mut domains, &ranges) {
             return Left::Nothing;
         }
-        let mut signatures = signatures;
-        if self.drop_dominated(&mut domains, &mut signatures, depth) && !self.propagate(&mut domains) {
+        if self.drop_dominated(&mut domains, &ranges, &mut signatures, depth) && !self.propagate(&mut domains, &ranges)
+        {
             return Left::Nothing;
         }
         if self.serial == 0 {
             self.first(&domains);
-            if self.incumbent.value.is_finite() && !self.propagate(&mut domains) {
+            if self.incumbent.value.is_finite() && !self.propagate(&mut domains, &ranges) {
                 return Left::Nothing;
             }
         }
@@ -333,19 +340,35 @@ impl<'a> Search<'a> {
         let mut from = parameters;
         for round in 0..2 {
             if product(&domains) <= FEW {
-                return self.few(bound, depth, domains, from, signatures);
+                return self.few(Open {
+                    bound,
+                    depth,
+                    serial: self.serial,
+                    domains,
+                    ranges,
+                    parameters: from,
+                    signatures,
+                });
             }
             let found = self.bound(&domains, &from, depth == 0 && round == 0);
             from = found.parameters.clone();
             bound = bound.min(found.value).min(self.propagation.boxes.of[self.goal as usize].high);
             if self.is_settled(bound) {
-                return self.settled(bound, depth, domains, from, signatures);
+                return self.settled(Open {
+                    bound,
+                    depth,
+                    serial: self.serial,
+                    domains,
+                    ranges,
+                    parameters: from,
+                    signatures,
+                });
             }
             let shrunk = self.reduce(&mut domains, &found);
             match shrunk {
                 None => return Left::Nothing,
                 Some(share) if share < 0.8 => {
-                    if !self.propagate(&mut domains) {
+                    if !self.propagate(&mut domains, &ranges) {
                         return Left::Nothing;
                     }
                 }
@@ -356,16 +379,17 @@ impl<'a> Search<'a> {
             self.root = domains.clone();
         }
         if product(&domains) <= FEW {
-            return self.few(bound, depth, domains, from, signatures);
+            return self.few(Open { bound, depth, serial: self.serial, domains, ranges, parameters: from, signatures });
         }
-        let parts = self.branch(&domains);
-        let mut open = |domains: Domains| {
+        let parts = self.branch(&domains, &ranges);
+        let mut open = |(domains, ranges): (Domains, Rc<[Interval]>)| {
             self.serial += 1;
             Open {
                 bound,
                 depth: depth + 1,
                 serial: self.serial,
                 domains,
+                ranges,
                 parameters: from.clone(),
                 signatures: signatures.clone(),
             }
@@ -391,48 +415,27 @@ impl<'a> Search<'a> {
     }
 
     /// Nothing better is in a node, but there may be equals.
-    fn settled(
-        &mut self,
-        bound: f64,
-        depth: u32,
-        domains: Domains,
-        parameters: Rc<Parameters>,
-        signatures: Rc<[u64]>,
-    ) -> Left {
-        if self.keeps_ties && bound >= self.incumbent.value - self.tie_margin() {
-            let serial = self.serial;
-            self.ties.push(Open { bound, depth, serial, domains, parameters, signatures });
+    fn settled(&mut self, node: Open) -> Left {
+        if self.keeps_ties && node.bound >= self.incumbent.value - self.tie_margin() {
+            self.ties.push(node);
         }
         Left::Nothing
     }
 
     /// Enumerates a node with few choices.
-    fn few(
-        &mut self,
-        bound: f64,
-        depth: u32,
-        domains: Domains,
-        parameters: Rc<Parameters>,
-        signatures: Rc<[u64]>,
-    ) -> Left {
+    fn few(&mut self, mut node: Open) -> Left {
         let judge = Judge { instance: self.instance, goal: self.goal, holds: &self.holds };
-        match self.incumbent.enumerate(&judge, &domains) {
-            Some(best) => self.settled(best.min(bound), depth, domains, parameters, signatures),
+        match self.incumbent.enumerate(&judge, &node.domains) {
+            Some(best) => {
+                node.bound = node.bound.min(best);
+                self.settled(node)
+            }
             None => Left::Nothing,
         }
     }
 
     fn bound(&mut self, domains: &Domains, from: &Rc<Parameters>, is_root: bool) -> Bound {
-        let ground = Ground {
-            instance: self.instance,
-            rows: &self.rows,
-            boxes: &self.propagation.boxes.of,
-            active: &self.propagation.boxes.active,
-            natural: &self.propagation.natural,
-            partial: &self.partial,
-            domains,
-            goal: self.goal,
-        };
+        let ground = ground(self.instance, &self.rows, &self.propagation, &self.partial, domains, self.goal);
         let sweeps = if is_root { ROOT_SWEEPS } else { NODE_SWEEPS };
         let target = self.incumbent.value + if self.incumbent.value.is_finite() { self.tolerance() } else { 0.0 };
         let (incumbent, instance, goal, holds) = (&mut self.incumbent, self.instance, self.goal, &self.holds);
@@ -446,16 +449,7 @@ impl<'a> Search<'a> {
         if !self.incumbent.value.is_finite() || !bound.value.is_finite() {
             return Some(1.0);
         }
-        let ground = Ground {
-            instance: self.instance,
-            rows: &self.rows,
-            boxes: &self.propagation.boxes.of,
-            active: &self.propagation.boxes.active,
-            natural: &self.propagation.natural,
-            partial: &self.partial,
-            domains,
-            goal: self.goal,
-        };
+        let ground = ground(self.instance, &self.rows, &self.propagation, &self.partial, domains, self.goal);
         let cutoff = self.cutoff();
         let mut dropped: Vec<(usize, u32)> = Vec::new();
         // The last sweep need not have been the best: its parameters are run again, which also sets the weights that
@@ -484,8 +478,14 @@ impl<'a> Search<'a> {
         Some((before - dropped.len()) as f64 / before.max(1) as f64)
     }
 
-    fn drop_dominated(&mut self, domains: &mut Domains, signatures: &mut Rc<[u64]>, depth: u32) -> bool {
-        self.dominance.look(self.instance, &self.propagation.natural, &self.partial);
+    fn drop_dominated(
+        &mut self,
+        domains: &mut Domains,
+        ranges: &[Interval],
+        signatures: &mut Rc<[u64]>,
+        depth: u32,
+    ) -> bool {
+        self.dominance.look(self.instance, &self.propagation.natural, ranges, &self.partial);
         let mut changed = false;
         for (g, group) in self.instance.groups.iter().enumerate() {
             let ordered = self.instance.classes.iter().any(|c| c.contains(&g));
@@ -506,8 +506,47 @@ impl<'a> Search<'a> {
     }
 
     /// Two parts of a node, split where its bound is least exact.
-    fn branch(&mut self, domains: &Domains) -> Vec<Domains> {
+    fn branch(&mut self, domains: &Domains, ranges: &Rc<[Interval]>) -> Vec<(Domains, Rc<[Interval]>)> {
         self.weigh_aggregates();
+        if let Some((j, low, high)) = self.split_range(domains) {
+            let part = |range: Interval| {
+                let mut ranges = ranges.to_vec();
+                ranges[j] = ranges[j].meet(range);
+                (domains.clone(), ranges.into())
+            };
+            return vec![part(Interval::new(f64::NEG_INFINITY, low)), part(Interval::new(high, f64::INFINITY))];
+        }
+        self.split_group(domains).into_iter().map(|domains| (domains, ranges.clone())).collect()
+    }
+
+    /// The sum that blurs the bound most, if every group moves it by little of its interval: the largest value of the
+    /// lower part and the smallest of the upper one.
+    fn split_range(&self, domains: &Domains) -> Option<(usize, f64, f64)> {
+        let narrowed = |j: usize| self.propagation.boxes.of[self.instance.nodes[j] as usize];
+        let of = |j: usize| {
+            let range = narrowed(j);
+            let size = self.propagation.natural[j].size();
+            let is_open = range.is_bounded() && range.width() > 1e-7 * size && self.weights[j] > 0.0;
+            is_open.then(|| (self.weights[j], j))
+        };
+        let all = (0..self.instance.nodes.len()).filter_map(of);
+        let (_, j) = all.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
+        let range = narrowed(j);
+        let widths = self.instance.members[j].iter().map(|(g, c)| self.span(*g, *c, &domains[*g]).width());
+        if widths.fold(0.0, f64::max) >= SMALL_SHARE * range.width() {
+            return None;
+        }
+        let middle = 0.5 * (range.low + range.high);
+        let step = self.instance.graph.aggregates[j].step;
+        if step == 0.0 {
+            return Some((j, middle, middle));
+        }
+        let low = (middle / step).floor() * step;
+        Some((j, low, low + step))
+    }
+
+    /// Two parts of the choices of one group.
+    fn split_group(&self, domains: &Domains) -> Vec<Domains> {
         let mut best: Option<(f64, usize, usize)> = None;
         for (g, group) in self.instance.groups.iter().enumerate().filter(|(g, _)| domains[*g].len() > 1) {
             for (c, j) in group.columns.iter().enumerate() {
@@ -560,6 +599,28 @@ impl<'a> Search<'a> {
                 *weight = weight.max(blur);
             }
         }
+    }
+}
+
+/// What a sweep is done on, after a propagation.
+fn ground<'a>(
+    instance: &'a Instance,
+    rows: &'a [Row],
+    propagation: &'a Propagation,
+    partial: &'a [bool],
+    domains: &'a Domains,
+    goal: Id,
+) -> Ground<'a> {
+    let boxes = &propagation.boxes;
+    Ground {
+        instance,
+        rows,
+        boxes: &boxes.of,
+        active: &boxes.active,
+        natural: &propagation.natural,
+        partial,
+        domains,
+        goal,
     }
 }
 

@@ -6,6 +6,7 @@
 //! one. All sums carry a margin for rounding.
 
 use super::probe::Probe;
+use crate::decimal::common_nanos;
 use cardinal_models::quantity::Price;
 
 /// A relative margin for the rounding errors of sums of products.
@@ -67,19 +68,8 @@ pub(crate) fn lagrangian(probe: &Probe, duals: &[f64], reduced: &[f64], most_nod
 
 /// The step of which every value of the objective is a multiple, if there is one.
 pub(crate) fn step(probe: &Probe) -> Option<f64> {
-    let mut divisor: i64 = 0;
-    for x in probe.whole_costs()? {
-        let nanos = x * Price::SCALE as f64;
-        if nanos.is_nan() || nanos.abs() >= 4e15 || (nanos - nanos.round()).abs() > 1e-4 {
-            return None;
-        }
-        let (mut a, mut b) = (divisor, nanos.round().abs() as i64);
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        divisor = a;
-    }
-    (divisor >= 1).then(|| divisor as f64 / Price::SCALE as f64)
+    let common = common_nanos(probe.whole_costs()?.into_iter())?;
+    (common >= 1).then(|| common as f64 / Price::SCALE as f64)
 }
 
 /// A bound lifted to the next value that the objective can have.

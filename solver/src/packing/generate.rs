@@ -106,7 +106,7 @@ impl<'a> Generator<'a> {
 
     /// The largest coefficient of the objective: its unit in the master.
     fn unit(&self) -> f64 {
-        let costs = (0..self.model.bins.len()).map(|b| self.probe.price(b).abs());
+        let costs = (0..self.model.bins.len()).map(|b| self.probe.price(b).abs().max(self.probe.worth_of_items(b)));
         let others = self.probe.others.iter().map(|c| c.cost.abs());
         let largest = costs.chain(others).fold(0.0, f64::max);
         if largest > 0.0 { largest / 1e3 } else { 1.0 }

@@ -6,6 +6,7 @@
 //! Knapsack Problems, 2004, section 8.3.)
 
 use super::node::{NodeModel, RESOURCES};
+use crate::decimal::divisor;
 
 /// Values are rounded down to this many steps of the largest price of interest.
 const RESOLUTION: f64 = (1u32 << 28) as f64;
@@ -34,13 +35,6 @@ struct Table {
     choices: Vec<(usize, Vec<u8>)>,
 }
 
-fn gcd(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
 impl Grid {
     /// The grid of a model; `None` where more than two resources are asked for, bins are not open to all items alike or
     /// conflicts are not those of classes.
@@ -64,7 +58,7 @@ impl Grid {
         if !all_need || !plain || !in_classes || !(0..model.items.len()).all(is_open) {
             return None;
         }
-        let unit = |r: usize| model.items.iter().fold(0, |a, i| gcd(a, i.demand[r])).max(1);
+        let unit = |r: usize| model.items.iter().fold(0, |a, i| divisor(a, i.demand[r])).max(1);
         let units = [unit(first), unit(second)];
         let axes = [first, second];
         let scaled = |amounts: &[u64; RESOURCES]| -> [usize; 2] {

@@ -22,7 +22,8 @@ use cardinal_models::application::Component;
 use cardinal_models::quantity::Price;
 use cardinal_models::verify::verify;
 
-use crate::engine::{Limits, RunStatus};
+use crate::decimal::divisor;
+use crate::engine::{Engine, Limits, RunStatus};
 use crate::formulation::Cluster;
 use crate::pattern::{self, Listing, NodeRules, Pattern, shared_components};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
@@ -177,6 +178,9 @@ fn hold(
     cover: &Cover,
     trace: &mut Generation,
 ) -> Result<Option<Answer>, ProgramError> {
+    if method.limits.engine == Engine::Off {
+        return Ok(first_fit(ground, cover));
+    }
     let probe = cover.probe();
     let limits = &method.limits;
     let most_nodes: f64 = cover.demand.iter().map(|n| f64::from(*n)).sum();
@@ -188,7 +192,7 @@ fn hold(
         return Ok(None);
     }
     generator.diversify(&mut root).map_err(ProgramError::Engine)?;
-    let step = cover.prices.iter().fold(0i64, |a, b| gcd(a, *b)).max(1);
+    let step = cover.prices.iter().fold(0, |a, price| divisor(a, price.unsigned_abs())).max(1) as i64;
     let unit = cover.factor / Price::SCALE as f64;
     trace.bounds.extend(generator.bounds.iter().map(|b| -(b + cover.constant)));
     trace.rounds += root.rounds;
@@ -219,11 +223,25 @@ fn hold(
     Ok(Some(answer))
 }
 
-fn gcd(mut a: i64, mut b: i64) -> i64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
+/// A pool filled by first fit decreasing, with the bound that follows from the cheapest unit of one resource.
+fn first_fit(ground: Ground<'_>, cover: &Cover) -> Option<Answer> {
+    let unit = cover.factor / Price::SCALE as f64;
+    let mut answer = Answer {
+        status: RunStatus::Limit,
+        placement: None,
+        bound: -(cover.volume_bound() * unit + cover.constant),
+        value: f64::NAN,
+        formulate_s: 0.0,
+        effort: Effort { ties_open: true, ..Effort::default() },
+        generation: None,
+    };
+    let placement = assign::assign(cover, ground.snapshot, &cover.first_fit()?);
+    if verify(ground.snapshot, &placement).is_empty() {
+        let cost = placement.cost(&ground.snapshot.catalog).units();
+        answer.value = -(cost * cover.factor + cover.constant);
+        answer.placement = Some(placement);
     }
-    a.abs()
+    Some(answer)
 }
 
 /// Generates nodes for every row of the program.

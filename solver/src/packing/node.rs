@@ -6,7 +6,7 @@ use cardinal_models::document::SpreadBy;
 use cardinal_models::offer::Offer;
 use cardinal_models::snapshot::Snapshot;
 
-use crate::covered::{covers_cores, mask};
+use crate::covered::mask;
 use crate::division::told_apart;
 use crate::pattern::{NodeRules, Pattern, shared_components};
 use crate::space::{Space, place_of};
@@ -301,9 +301,7 @@ fn class_key(
         key.push(if quota.matches.iter().all(|r| r.admits(offer)) { '1' } else { '0' });
     }
     key.push_str(&format!("{:?}", mask(application, offer)));
-    let tells_resources = covers_cores(application);
-    if tells_resources || application.quotas.iter().any(|q| q.cores.is_some() || q.memory.is_some() || q.gpus.is_some())
-    {
+    if application.quotas.iter().any(|q| q.cores.is_some() || q.memory.is_some() || q.gpus.is_some()) {
         key.push_str(&format!("{:?}{:?}{}", offer.cores, offer.memory, offer.gpus));
     }
     if !space.pool_price_falls {

@@ -7,7 +7,7 @@
 
 use crate::engine::Milp;
 use crate::engine::linear::Column;
-use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear};
+use crate::formulation::{Block, Cluster, FormulateError, Formulation, Linear, Side};
 use crate::packing::node::NodeModel;
 use crate::pattern::{Listing, Pattern, Patterns};
 use crate::program::Ground;
@@ -76,7 +76,7 @@ pub(crate) enum ProbeError {
 pub(crate) fn loss(formulation: &mut Formulation<'_>, cluster: &Cluster) -> Result<Linear, FormulateError> {
     let mut loss = Linear::default();
     for term in &cluster.objective {
-        let encoded = formulation.encode(term)?;
+        let encoded = formulation.encode_sided(term, Side::Below)?;
         formulation.require_defined(&encoded.undefined, None);
         loss.add(&encoded.linear, -1.0);
     }
@@ -107,8 +107,9 @@ impl Probe {
         list.extend(tested.iter().map(|(bin, counts)| model.pattern(&model.bins[*bin], counts)));
         let length = list.len();
         let patterns = Patterns { list, listing };
-        let Ground { snapshot, bound, space, .. } = ground;
-        let mut formulation = Formulation::build(snapshot, bound, space, Some(&patterns), cluster, margin)
+        let Ground { snapshot, bound, space, combinations, .. } = ground;
+        let patterns = Some(&patterns);
+        let mut formulation = Formulation::build(snapshot, bound, space, patterns, cluster, margin, combinations)
             .map_err(|(index, e)| ProbeError::Formulate(index, e))?;
         let loss = loss(&mut formulation, cluster).map_err(|e| ProbeError::Formulate(None, e))?;
         let first =
@@ -191,6 +192,11 @@ impl Probe {
     /// What a node of the bin costs, at the duals, before anything is on it.
     pub(crate) fn fixed(&self, bin: usize, duals: &[f64]) -> f64 {
         self.empty[bin].cost - self.empty[bin].dot(duals)
+    }
+
+    /// The largest amount, up or down, that one more item of a kind adds to the loss of a node of the bin.
+    pub(crate) fn worth_of_items(&self, bin: usize) -> f64 {
+        self.unit[bin].iter().map(|part| part.cost.abs()).fold(0.0, f64::max)
     }
 
     /// The loss of an empty node of the bin.

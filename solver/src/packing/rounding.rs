@@ -35,6 +35,18 @@ impl Cover {
         plans.min_by_key(|plan| self.price(plan))
     }
 
+    /// No plan is cheaper, in 1e-9 currency units per hour: a node gives no more of any resource than it has, and no bin
+    /// sells a unit of it for less than the cheapest does.
+    pub(crate) fn volume_bound(&self) -> f64 {
+        let wanted = self.largest_demand();
+        let bound = |r: usize| {
+            let bins = self.model.bins.iter().zip(&self.prices).filter(|(bin, _)| bin.capacity[r] > 0);
+            let least = bins.map(|(bin, price)| *price as f64 / bin.capacity[r] as f64).fold(f64::INFINITY, f64::min);
+            if wanted[r] > 0 && least.is_finite() { least * wanted[r] as f64 } else { 0.0 }
+        };
+        (0..wanted.len()).map(bound).fold(0.0, f64::max) * (1.0 - 1e-9)
+    }
+
     fn largest_demand(&self) -> [u64; super::node::RESOURCES] {
         let mut sum = [0u64; super::node::RESOURCES];
         for (item, n) in self.model.items.iter().zip(&self.demand) {

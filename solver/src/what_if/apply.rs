@@ -6,7 +6,9 @@ use std::sync::Arc;
 use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Severity, did_you_mean};
-use cardinal_models::document::{ConstraintDocument, ModelDocument, OneOrMany, QuotaDocument, Scalar, UtilityDocument};
+use cardinal_models::document::{
+    ConstraintDocument, ConstraintProperties, ModelDocument, OneOrMany, QuotaDocument, Scalar, UtilityDocument,
+};
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::formula::expr::{BinaryOp, Expr, ExprKind};
 use cardinal_models::formula::parse;
@@ -168,12 +170,13 @@ fn change_document(document: &mut ModelDocument, snapshot: &Snapshot, change: &C
         }
         Change::Drop(name) => drop_rule(document, name),
         Change::Constraint(name, formula) => {
-            let made = ConstraintDocument::Formula(Spanned::made(Scalar::Text(formula.clone())));
+            let made = Spanned::made(Scalar::Text(formula.clone()));
             let sections = [&mut document.constraints, &mut document.slo];
             let known = sections.into_iter().flat_map(|s| s.0.iter_mut()).find(|(n, _)| n.value == *name);
             match known {
-                Some((_, constraint)) => *constraint = made,
-                None => document.constraints.push(name.clone(), made),
+                // A soft constraint keeps its penalty.
+                Some((_, constraint)) => *constraint = constraint.with_formula(made),
+                None => document.constraints.push(name.clone(), ConstraintDocument::Formula(made)),
             }
             Ok(())
         }
@@ -238,8 +241,15 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
     if let Some((_, constraint)) = constraint {
         let text = constraint.formula().value.to_string();
         let changed = limited(&text, &constants, &snapshot.application, snapshot, name, amount)?;
-        *constraint = ConstraintDocument::Formula(Spanned::made(Scalar::Text(changed)));
+        *constraint = constraint.with_formula(Spanned::made(Scalar::Text(changed)));
         return Ok(());
+    }
+    if let Some(rule) = name.strip_suffix(".penalty") {
+        let sections = [&mut document.constraints, &mut document.slo];
+        let constraint = sections.into_iter().flat_map(|s| s.0.iter_mut()).find(|(n, _)| n.value == rule);
+        if let Some((_, constraint)) = constraint {
+            return set_penalty(constraint, rule, amount);
+        }
     }
     if name == "budget"
         && let Some(budget) = &mut document.budget
@@ -273,6 +283,26 @@ fn set_limit(document: &mut ModelDocument, snapshot: &Snapshot, name: &str, amou
         return Err(unknown("constraint, SLO, quota or commitment", name, known.iter().map(String::as_str)));
     };
     set_quota(quota, quota_name, key, amount)
+}
+
+/// Changes what a unit of a violation costs. A hard constraint becomes soft by a value.
+fn set_penalty(constraint: &mut ConstraintDocument, name: &str, amount: &Amount) -> Result<(), Misread> {
+    let before = constraint.penalty().map(|penalty| penalty.value.to_string());
+    let text = match (before, amount) {
+        (Some(before), _) => changed_text(&before, amount),
+        (None, Amount::To(text)) => text.clone(),
+        (None, _) => {
+            let help = format!("give it one: `{name}.penalty=VALUE`");
+            return Err(Misread::new(format!("the constraint `{name}` has no penalty that could be changed"), help));
+        }
+    };
+    let description = match constraint {
+        ConstraintDocument::Full(full) => full.description.clone(),
+        ConstraintDocument::Formula(_) => None,
+    };
+    let (formula, penalty) = (constraint.formula().clone(), Some(Spanned::made(Scalar::Text(text))));
+    *constraint = ConstraintDocument::Full(ConstraintProperties { formula, penalty, description });
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -342,10 +372,12 @@ fn limited(
     let help = format!("write the constraint anew in a scenario file: `constraints: {{{name}: FORMULA}}`");
     let wrong = |why: &str| Misread::new(format!("`{name}` has no single limit: {why}"), help.clone());
     let several = "it joins several conditions";
-    let Some(constraint) = application.constraints.iter().find(|c| c.name.as_ref() == name) else {
+    let hard = application.constraints.iter().map(|c| (&c.name, &c.formula));
+    let soft = application.soft.iter().map(|c| (&c.name, &c.formula));
+    let Some((_, formula)) = hard.chain(soft).find(|(known, _)| known.as_ref() == name) else {
         return Err(wrong("it is not a constraint of the model"));
     };
-    let ExprKind::Binary(op, a, b) = &constraint.formula.kind else { return Err(wrong(several)) };
+    let ExprKind::Binary(op, a, b) = &formula.kind else { return Err(wrong(several)) };
     if !op.is_comparison() || *op == BinaryOp::NotEqual {
         return Err(wrong(several));
     }

@@ -42,8 +42,9 @@ pub struct ScenarioDocument {
     /// The only offers that are left: any of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<OneOrMany>,
-    /// Limits of constraints, SLOs, the budget and quotas, and what commitments cover, by name; `NAME.nodes` for one of several of a quota; `spot of
-    /// web` and the like for the rules on how the instances of a component are divided.
+    /// Limits of constraints, SLOs, the budget and quotas, and what commitments cover, by name; `NAME.nodes` for one of
+    /// several of a quota, `NAME.penalty` for what a unit of violation of a soft constraint costs; `spot of web` and the
+    /// like for the rules on how the instances of a component are divided.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(extend("examples" = [{"budget": "5 USD/h", "aws.cores": "2x"}]))]
     pub limit: IndexMap<String, Scalar>,

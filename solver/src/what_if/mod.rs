@@ -55,7 +55,8 @@ pub enum Change {
     /// Only these offers are left.
     Only(Selector),
     /// The limit that a constraint, an SLO, the budget or a quota sets, how much a commitment covers, or `spot of web` and
-    /// the like; `NAME.nodes` for one of several of a quota.
+    /// the like; `NAME.nodes` for one of several of a quota, `NAME.penalty` for what a unit of violation of a soft
+    /// constraint costs.
     Limit(String, Amount),
     /// The numbers of instances that a component may have, as models write them.
     Cardinality(String, String),

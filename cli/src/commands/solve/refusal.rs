@@ -20,7 +20,9 @@ pub fn failure(error: &SolveError, model: &Model) -> Failure {
                         `if(condition, then, otherwise)`";
             Finding::error(message).help(help).at(&model.source, value.span).into()
         }
-        SolveError::Unsupported { constraint, error } => unsupported(*constraint, error, model).into(),
+        SolveError::Unsupported { constraint, objective, error } => {
+            unsupported(*constraint, *objective, error, model).into()
+        }
         SolveError::TooManyPatterns => Finding::error(error.to_string())
             .help("bound how many instances one node may host with `per_node`, or narrow the offers with `requires`")
             .into(),
@@ -61,7 +63,7 @@ fn mend(kind: &EvaluationErrorKind) -> Option<String> {
     }
 }
 
-fn unsupported(constraint: Option<usize>, error: &FormulateError, model: &Model) -> Finding {
+fn unsupported(constraint: Option<usize>, objective: usize, error: &FormulateError, model: &Model) -> Finding {
     let application = &model.application;
     let (what, span) = match (constraint.and_then(|i| application.constraints.get(i)), error) {
         (Some(rule), _) => (format!("the constraint `{}`", rule.name), rule.span),
@@ -69,7 +71,13 @@ fn unsupported(constraint: Option<usize>, error: &FormulateError, model: &Model)
             let id = application.component(component);
             ("the model".to_owned(), id.map_or(Span::NONE, |id| application[id].span))
         }
-        (None, _) => ("the utility".to_owned(), application.objective.span),
+        (None, _) => match application.objectives().nth(objective) {
+            Some(other) if objective > 0 => (format!("the objective `{}`", other.label()), other.span),
+            _ if !application.soft.is_empty() => {
+                ("the utility with its soft constraints".to_owned(), application.objective.span)
+            }
+            _ => ("the utility".to_owned(), application.objective.span),
+        },
     };
     let help = match error {
         FormulateError::Nonlinear { .. } => {
@@ -85,6 +93,7 @@ fn unsupported(constraint: Option<usize>, error: &FormulateError, model: &Model)
              `maximize: 1 / total_cost`, which has no value where commitments cover everything"
         }
         FormulateError::Entangled => "let each aggregate look at its own component and at most one other",
+        FormulateError::TooWide { .. } => "compare logarithms, or bound what the exponential is of",
         FormulateError::TooManyRows { .. } => "narrow its requirements or its cardinality",
     };
     Finding::error(format!("{what} cannot be solved exactly: {error}")).help(help).at(&model.source, span)

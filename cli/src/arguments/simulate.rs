@@ -1,0 +1,116 @@
+//! The options of `cardinal simulate`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cardinal_control::Mode;
+use cardinal_interop::Format;
+use clap::{Args, ValueEnum};
+
+use super::{AnswerForm, TimeLimit, format_parser, gap, time_limit};
+
+const EXAMPLES: &str = "\
+Examples:
+  cardinal simulate examples/smartwe.yaml --load requests=80..260 --load memory_used=120..320/smart_design
+  cardinal simulate model.yaml --trace load.csv --duration 3d --faults 5% --losses 0.5
+  cardinal simulate model.yaml --load requests=100..900:6h --seeds 1..200 --crashes 2% --output json
+
+A LOAD is NAME=VALUE or NAME=LOW..HIGH[:PERIOD], a wave that is lowest at the start; with /COMPONENT the value is spread
+over the serving instances of a component, and what is measured is one instance's part. A trace is a CSV whose first
+column is the time in seconds and whose other columns are named like metrics.
+
+Exit status: 0 every invariant held; 1 one did not (the seed repeats the run); 2 bad usage or invalid input.";
+
+/// Run the loop against a simulated cloud in virtual time.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Simulate {
+    /// The model, in any known format; `-` for standard input
+    pub model: PathBuf,
+    /// Take the model for this format instead of recognising it
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub from: Option<Format>,
+    /// Offers to choose from; may be repeated; the built-in ones when none are given
+    #[arg(long = "catalog", value_name = "FILE")]
+    pub catalogs: Vec<PathBuf>,
+    /// What a metric does over time; may be repeated
+    #[arg(long = "load", value_name = "LOAD")]
+    pub loads: Vec<String>,
+    /// Recorded values of metrics, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Each value differs from its course by up to this share
+    #[arg(long, value_name = "SHARE", default_value = "3%", value_parser = gap)]
+    pub noise: f64,
+    /// How much virtual time passes
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = time_limit)]
+    pub duration: TimeLimit,
+    /// The seed of everything that is drawn
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, conflicts_with = "seeds")]
+    pub seed: u64,
+    /// Run once for each of these seeds, and show each in a line
+    #[arg(long, value_name = "FIRST..LAST", value_parser = seeds)]
+    pub seeds: Option<(u64, u64)>,
+    /// The share of calls to the cloud that go wrong, in all ways together
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = gap)]
+    pub faults: f64,
+    /// Nodes that are lost in an hour, on average
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0)]
+    pub losses: f64,
+    /// The share of steps at which the process dies and begins again
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = gap)]
+    pub crashes: f64,
+    /// What may happen without a person
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    pub mode: ModeChoice,
+    /// Settings of the loop and the gate, as YAML or JSON; what the file does not say is as by default
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Print all settings as YAML, to begin such a file with, and simulate nothing
+    #[arg(long)]
+    pub show_settings: bool,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub output: AnswerForm,
+}
+
+/// What may happen without a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ModeChoice {
+    /// Nothing: decide and record.
+    Observe,
+    /// Apply what passes the gate and is small.
+    AutomaticSmall,
+    /// Apply what passes the gate.
+    #[default]
+    Automatic,
+}
+
+impl From<ModeChoice> for Mode {
+    fn from(choice: ModeChoice) -> Self {
+        match choice {
+            ModeChoice::Observe => Mode::Observe,
+            ModeChoice::AutomaticSmall => Mode::AutomaticSmall,
+            ModeChoice::Automatic => Mode::Automatic,
+        }
+    }
+}
+
+/// The longest that is simulated.
+const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
+
+impl Simulate {
+    /// The virtual time in milliseconds.
+    pub fn duration_ms(&self) -> Option<u64> {
+        let duration = self.duration.0.filter(|d| *d <= DURATION_MAX)?;
+        u64::try_from(duration.as_millis()).ok().filter(|ms| *ms > 0)
+    }
+}
+
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let range = text.split_once("..").and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    match range {
+        Some((first, last)) if first <= last && last - first < 100_000 => Ok((first, last)),
+        _ => Err("write the first and the last seed, such as `1..200`".to_owned()),
+    }
+}

@@ -1,0 +1,293 @@
+//! One decision: solve, judge what runs with the same values, ask the gate, make the plan, have it checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardinal_adapter::deployment::WantedDeployment;
+use cardinal_adapter::diff::Diff;
+use cardinal_adapter::gate::{
+    Cause, Conclusion, GateInput, Judgement, RunningScore, Sense, judge, shape_of_running, shape_of_wanted,
+};
+use cardinal_adapter::plan::lint::{Expectation, lint};
+use cardinal_adapter::plan::{Plan, PlanRequest};
+use cardinal_adapter::rules::Rules;
+use cardinal_models::application::Application;
+use cardinal_models::catalog::Catalog;
+use cardinal_models::placement::{DeployedComponent, DeployedNodes, Deployment, Placement};
+use cardinal_models::snapshot::Snapshot;
+use cardinal_models::solution::{Solution, Status};
+use cardinal_solver::{Outcome, Settings, SolveError, solve};
+
+use crate::decision::{Answer, Decision, Next, Solved};
+use crate::input::DecisionInput;
+use crate::metrics::{Quality, SeenMetric, WhenStale, see};
+use crate::running;
+use crate::settings::Mode;
+
+/// What the digests of an input stand for.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    /// The model.
+    pub application: Arc<Application>,
+    /// The offers.
+    pub catalog: Arc<Catalog>,
+}
+
+/// What finds placements. A service solves in a process of its own, a simulation in this one.
+pub trait Solver {
+    /// The best placement, or why there is none to be had.
+    ///
+    /// # Errors
+    /// When the model cannot be solved, in words for its author.
+    fn solve(&self, snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, String>;
+}
+
+/// Solves in this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InProcess;
+
+impl Solver for InProcess {
+    fn solve(&self, snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, String> {
+        solve(snapshot, settings).map_err(|error| match &error {
+            SolveError::Missing(missing) => {
+                let what: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                format!("{error}: {}", what.join("; "))
+            }
+            SolveError::Undefined(reason) => format!("{error}: {reason}"),
+            _ => error.to_string(),
+        })
+    }
+}
+
+/// The decision on an input. The same input gives the same decision, unless the solver is stopped by its time limit.
+pub fn decide(input: &DecisionInput, resources: &Resources, solver: &dyn Solver) -> Decision {
+    let saw = see(&resources.application, &input.readings, &input.settings.metrics, input.at);
+    let snapshot = snapshot(input, resources, &saw);
+    let mut draft = Draft {
+        input,
+        application: &resources.application,
+        decision: Decision {
+            application: input.application.clone(),
+            number: input.number,
+            at: input.at,
+            triggers: input.triggers.clone(),
+            input: input.digest(),
+            saw,
+            running: running::score(&snapshot),
+            answer: Answer::Unknown,
+            figures: None,
+            verdict: None,
+            history: input.history.clone(),
+            plan: None,
+            next: Next::Nothing,
+            sentence: String::new(),
+        },
+    };
+    if input.is_leaving() {
+        draft.leave();
+    } else {
+        draft.solve(&snapshot, solver);
+    }
+    draft.decision
+}
+
+/// The snapshot that the solver sees: offers that are unavailable and do not run are left out.
+fn snapshot(input: &DecisionInput, resources: &Resources, saw: &[SeenMetric]) -> Snapshot {
+    let catalog = if input.unavailable.is_empty() {
+        resources.catalog.clone()
+    } else {
+        let runs = |id: &str| input.running.nodes.values().any(|n| n.offer.id == id);
+        let whole = &resources.catalog;
+        let mut rest = Catalog::new(whole.currency.clone(), whole.date.clone(), whole.source.clone());
+        let there = whole.offers().iter().filter(|o| !input.unavailable.contains(o.id.as_ref()) || runs(&o.id));
+        there.for_each(|offer| drop(rest.insert(offer.clone())));
+        Arc::new(rest)
+    };
+    let mut snapshot = Snapshot::new(resources.application.clone(), catalog);
+    for (slot, seen) in snapshot.metrics.iter_mut().zip(saw) {
+        *slot = seen.value;
+    }
+    snapshot.current = running::current(&input.running, &resources.application, &snapshot.catalog);
+    snapshot
+}
+
+/// A decision while it is made.
+struct Draft<'a> {
+    input: &'a DecisionInput,
+    application: &'a Application,
+    decision: Decision,
+}
+
+impl Draft<'_> {
+    fn solve(&mut self, snapshot: &Snapshot, solver: &dyn Solver) {
+        let settings = &self.input.settings;
+        let refused = |seen: &&SeenMetric| seen.quality == Quality::Missing && seen.age_ms.is_some();
+        if settings.metrics.then == WhenStale::Refuse {
+            let metrics: Vec<String> = self.decision.saw.iter().filter(refused).map(|s| s.name.clone()).collect();
+            if !metrics.is_empty() {
+                self.decision.sentence = format!("No decision: the values of {} are too old.", metrics.join(", "));
+                self.decision.answer = Answer::Refused { metrics };
+                return;
+            }
+        }
+        let limits = Settings {
+            time_limit: Some(Duration::from_millis(settings.solve.time_limit_ms)),
+            gap: settings.solve.gap,
+            ..Settings::default()
+        };
+        let outcome = match solver.solve(snapshot, &limits) {
+            Ok(outcome) => outcome,
+            Err(message) => {
+                self.decision.sentence = format!("No decision: {message}.");
+                self.decision.answer = Answer::Failed { message };
+                return;
+            }
+        };
+        match (&outcome.solution, outcome.status) {
+            (Some(solution), _) => {
+                self.decision.answer = Answer::Solved(solved(snapshot, &outcome, solution));
+                self.compare(snapshot, solution);
+            }
+            (None, Status::Infeasible) => {
+                self.decision.sentence = "No placement keeps all rules; what runs stays as it is.".to_owned();
+                self.decision.answer = Answer::Infeasible;
+            }
+            (None, _) => {
+                self.decision.sentence = "The time was over before a placement was found.".to_owned();
+                self.decision.answer = Answer::Unknown;
+            }
+        }
+    }
+
+    /// What runs against what would be best.
+    fn compare(&mut self, snapshot: &Snapshot, solution: &Solution) {
+        let wanted = WantedDeployment::from_placement(&solution.placement, self.application, &snapshot.catalog);
+        let mut wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(error) => return self.fail(error.to_string()),
+        };
+        wanted.parameters = running::parameters(&solution.placement, self.application);
+        self.weigh(&wanted, solution.utility);
+    }
+
+    /// Everything is taken down.
+    fn leave(&mut self) {
+        self.decision.answer = Answer::Leaving;
+        // The gate does not ask a person who orders whether it pays.
+        self.weigh(&WantedDeployment::default(), 0.0);
+    }
+
+    fn fail(&mut self, message: String) {
+        self.decision.sentence = format!("Nothing is changed: {message}.");
+        self.decision.next = Next::Nothing;
+        self.decision.plan = None;
+    }
+
+    fn weigh(&mut self, wanted: &WantedDeployment, candidate: f64) {
+        let DecisionInput { running, settings, history, .. } = self.input;
+        let rules = if self.input.is_leaving() { Rules::default() } else { Rules::of(self.application) };
+        let diff = match Diff::between(running, wanted, &rules, &settings.startup) {
+            Ok(diff) => diff,
+            Err(error) => return self.fail(error.to_string()),
+        };
+        let leaving = RunningScore { value: Some(0.0), violated: Vec::new() };
+        let score = if self.input.is_leaving() { Some(&leaving) } else { self.decision.running.as_ref() };
+        let Judgement { verdict, history } = judge(&GateInput {
+            sense: Sense::from(self.application.objective.direction),
+            cause: if self.input.is_ordered() { Cause::Person } else { Cause::Loop },
+            running: score,
+            candidate,
+            figures: &diff.figures,
+            from: shape_of_running(running),
+            to: shape_of_wanted(wanted),
+            policy: &settings.gate,
+            history,
+            now: self.input.at,
+        });
+        self.decision.sentence = verdict.sentence();
+        self.decision.history = history;
+        self.decision.figures = Some(diff.figures.clone());
+        let passed = verdict.conclusion == Conclusion::Apply;
+        let small = verdict.small;
+        self.decision.verdict = Some(verdict);
+        if passed {
+            self.plan(wanted, &rules, diff, small);
+        }
+    }
+
+    fn plan(&mut self, wanted: &WantedDeployment, rules: &Rules, diff: Diff, small: bool) {
+        let DecisionInput { application, running, head, settings, .. } = self.input;
+        let request = PlanRequest {
+            application,
+            running,
+            wanted,
+            rules,
+            rolling: &settings.rolling,
+            head,
+            startup: &settings.startup,
+        };
+        let (plan, diff) = match Plan::make(&request, diff) {
+            Ok(made) => made,
+            Err(error) => return self.fail(error.to_string()),
+        };
+        let expectation = Expectation { application, running, wanted, rules, rolling: &settings.rolling, head };
+        if let Some(finding) = lint(&plan, &expectation).first() {
+            return self.fail(format!("the plan was refused by the linter: {}", finding.message));
+        }
+        self.decision.figures = Some(diff.figures);
+        self.decision.plan = Some(plan);
+        self.decision.next = match (settings.mode, self.input.paused) {
+            // Who orders the removal has approved it.
+            _ if self.input.is_leaving() => Next::Apply,
+            (_, true) | (Mode::Observe, _) => Next::Nothing,
+            (Mode::Recommend, _) => Next::Approval,
+            (Mode::AutomaticSmall, _) if !small => Next::Approval,
+            (Mode::AutomaticSmall | Mode::Automatic, _) => Next::Apply,
+        };
+    }
+}
+
+fn solved(snapshot: &Snapshot, outcome: &Outcome, solution: &Solution) -> Solved {
+    let application = &snapshot.application;
+    let all = application.components.iter().zip(0_u32..);
+    let cardinalities = all.map(|(c, id)| {
+        (c.name.to_string(), solution.placement.cardinality(cardinal_models::application::ComponentId(id)))
+    });
+    let name_of = |index: &usize| application.constraints.get(*index).map(|c| c.name.to_string());
+    Solved {
+        proven: outcome.status == Status::Optimal,
+        utility: solution.utility,
+        bound: Some(solution.bound).filter(|x| x.is_finite()),
+        gap: Some(solution.gap).filter(|x| x.is_finite()),
+        cost_nanos: solution.cost.nanos(),
+        cardinalities: cardinalities.collect(),
+        placement: by_name(snapshot, &solution.placement),
+        violated_slos: outcome.report.violated_slos.iter().filter_map(name_of).collect(),
+    }
+}
+
+/// The placement by names, so that it outlives the catalog.
+fn by_name(snapshot: &Snapshot, placement: &Placement) -> Deployment {
+    let application = &snapshot.application;
+    let nodes = placement.groups.iter().map(|group| {
+        let offer = &snapshot.catalog[group.offer];
+        let instances = group.instances.iter().map(|(c, n)| (application[*c].name.to_string(), *n));
+        DeployedNodes {
+            offer: offer.id.to_string(),
+            zone: group.zone.and_then(|z| offer.zones.get(usize::from(z))).map(ToString::to_string),
+            count: group.count,
+            price: Some(offer.price.units()),
+            instances: instances.collect(),
+        }
+    });
+    let mut components: BTreeMap<String, DeployedComponent> = BTreeMap::new();
+    for setting in &placement.settings {
+        let component = components.entry(application[setting.component].name.to_string()).or_default();
+        component.cardinality = placement.cardinality(setting.component);
+        if setting.attribute != cardinal_models::offer::Attribute::Cardinality {
+            component.attributes.insert(setting.attribute.name().to_owned(), setting.value.0);
+        }
+    }
+    Deployment { nodes: nodes.collect(), components }
+}

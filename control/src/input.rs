@@ -1,0 +1,62 @@
+//! Everything that a decision depends on, as a value that can be stored.
+
+use std::collections::BTreeSet;
+
+use cardinal_adapter::deployment::RunningDeployment;
+use cardinal_adapter::digest::Digest;
+use cardinal_adapter::gate::GateHistory;
+use cardinal_adapter::plan::TargetHead;
+use cardinal_adapter::time::UnixMs;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Readings;
+use crate::settings::LoopSettings;
+use crate::trigger::Trigger;
+
+/// The immutable input of one decision. Texts of models and catalogs stand elsewhere, under their digests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionInput {
+    /// The application.
+    pub application: String,
+    /// The number of the decision, from 1, for each application.
+    pub number: u64,
+    /// The time of the decision.
+    pub at: UnixMs,
+    /// What asked for it, ascending.
+    pub triggers: Vec<Trigger>,
+    /// The model.
+    pub model: Digest,
+    /// The offers.
+    pub catalog: Digest,
+    /// The values of metrics.
+    pub readings: Readings,
+    /// What runs.
+    pub running: RunningDeployment,
+    /// The plan that is the target.
+    pub head: TargetHead,
+    /// What the gate remembers.
+    pub history: GateHistory,
+    /// Offers that are left out, because their provider had none lately. Those that run are not.
+    pub unavailable: BTreeSet<String>,
+    /// True while a person has paused the application: what is decided is recorded and not done.
+    pub paused: bool,
+    /// The numbers.
+    pub settings: LoopSettings,
+}
+
+impl DecisionInput {
+    /// The digest of the whole input.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// True when everything of the application is to be taken down.
+    pub fn is_leaving(&self) -> bool {
+        self.triggers.iter().any(|t| matches!(t, Trigger::Leave { .. }))
+    }
+
+    /// True when a person asked for the decision.
+    pub fn is_ordered(&self) -> bool {
+        self.triggers.iter().any(|t| matches!(t, Trigger::Person { .. } | Trigger::Leave { .. }))
+    }
+}

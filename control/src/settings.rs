@@ -1,0 +1,147 @@
+//! The numbers of the loop. Every one has a default and can be set for each application.
+
+use cardinal_adapter::diff::StartupTimes;
+use cardinal_adapter::execute::ExecutePolicy;
+use cardinal_adapter::gate::GatePolicy;
+use cardinal_adapter::plan::Rolling;
+use cardinal_models::application::Application;
+use cardinal_models::document::ReconfigureMode;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::MetricPolicy;
+
+/// How an application is looked after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoopSettings {
+    /// Time between two regular decisions, in milliseconds. Default: 5 minutes.
+    pub every_ms: u64,
+    /// Regular decisions come up to this share of their period later, so that many applications do not come at once.
+    /// Default: 0.1.
+    pub jitter: f64,
+    /// Triggers that are not urgent wait this long for others to come, in milliseconds. Default: 5 seconds.
+    pub coalesce_ms: u64,
+    /// Time between two looks at what runs, in milliseconds. Default: 30 seconds.
+    pub observe_ms: u64,
+    /// What may happen without a person.
+    pub mode: Mode,
+    /// When values of metrics are too old, and what happens then.
+    pub metrics: MetricPolicy,
+    /// How long a decision may solve, and how exactly.
+    pub solve: SolveSettings,
+    /// When a change is worth its disturbance.
+    pub gate: GatePolicy,
+    /// The limits of a rolling change.
+    pub rolling: Rolling,
+    /// How persistently plans are carried out.
+    pub execute: ExecutePolicy,
+    /// How long nodes take to come and to go.
+    pub startup: StartupTimes,
+    /// How long an offer is left out after its provider had no machine or no quota for it, in milliseconds. Default: 15
+    /// minutes.
+    pub unavailable_ms: u64,
+    /// The wait after a plan that did not reach its target, in milliseconds; it doubles with each one. Default: 1 minute.
+    pub retry_ms: u64,
+    /// The longest such wait, in milliseconds. Default: 1 hour.
+    pub retry_ms_max: u64,
+    /// How long a proposed plan waits for a person, in milliseconds. Default: 24 hours.
+    pub approval_ms: u64,
+}
+
+impl Default for LoopSettings {
+    fn default() -> Self {
+        LoopSettings {
+            every_ms: 300_000,
+            jitter: 0.1,
+            coalesce_ms: 5_000,
+            observe_ms: 30_000,
+            mode: Mode::default(),
+            metrics: MetricPolicy::default(),
+            solve: SolveSettings::default(),
+            gate: GatePolicy::default(),
+            rolling: Rolling::default(),
+            execute: ExecutePolicy::default(),
+            startup: StartupTimes::default(),
+            unavailable_ms: 900_000,
+            retry_ms: 60_000,
+            retry_ms_max: 3_600_000,
+            approval_ms: 86_400_000,
+        }
+    }
+}
+
+impl LoopSettings {
+    /// The settings that a model states, and the defaults of all others.
+    pub fn of(application: &Application) -> Self {
+        let mut settings = LoopSettings::default();
+        if let Some(every_s) = application.every_s {
+            settings.every_ms = (every_s * 1000.0).clamp(1_000.0, 1e12) as u64;
+        }
+        if let Some(mode) = application.mode {
+            settings.mode = mode.into();
+        }
+        settings
+    }
+
+    /// What is wrong with the numbers, each with the name of the setting; nothing when all make sense.
+    pub fn mistakes(&self) -> Vec<String> {
+        let mut mistakes: Vec<String> = self.gate.mistakes().iter().map(|m| format!("gate.{m}")).collect();
+        for (name, value) in [("every_ms", self.every_ms), ("observe_ms", self.observe_ms)] {
+            if value < 1_000 {
+                mistakes.push(format!("{name} is {value}; write at least 1000"));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            mistakes.push(format!("jitter is {}; write a share from 0 to 1", self.jitter));
+        }
+        if !(self.solve.gap.is_finite() && self.solve.gap >= 0.0) {
+            mistakes.push(format!("solve.gap is {}; write a number that is not negative", self.solve.gap));
+        }
+        if self.solve.time_limit_ms == 0 {
+            mistakes.push("solve.time_limit_ms is 0; write a number of milliseconds, such as 10000".to_owned());
+        }
+        mistakes
+    }
+}
+
+/// What may happen without a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Decide and record, change nothing.
+    Observe,
+    /// Propose a plan that a person approves.
+    #[default]
+    Recommend,
+    /// Apply what passes the gate and is small; propose the rest.
+    AutomaticSmall,
+    /// Apply what passes the gate.
+    Automatic,
+}
+
+impl From<ReconfigureMode> for Mode {
+    fn from(mode: ReconfigureMode) -> Self {
+        match mode {
+            ReconfigureMode::Observe => Mode::Observe,
+            ReconfigureMode::Recommend => Mode::Recommend,
+            ReconfigureMode::AutomaticSmall => Mode::AutomaticSmall,
+            ReconfigureMode::Automatic => Mode::Automatic,
+        }
+    }
+}
+
+/// How long a decision may solve, and how exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SolveSettings {
+    /// The longest time to take, in milliseconds. Default: 10 seconds.
+    pub time_limit_ms: u64,
+    /// Stop when the proven relative gap is at most this. Default: 0.
+    pub gap: f64,
+}
+
+impl Default for SolveSettings {
+    fn default() -> Self {
+        SolveSettings { time_limit_ms: 10_000, gap: 0.0 }
+    }
+}

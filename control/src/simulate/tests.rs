@@ -1,0 +1,93 @@
+//! Days of simulated applications.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use cardinal_adapter::driver::simulated::FaultRates;
+use cardinal_interop::catalog::builtin;
+use cardinal_models::diagnostic::Source;
+use cardinal_models::resolve;
+
+use super::*;
+use crate::decide::InProcess;
+use crate::settings::Mode;
+
+const MODEL: &str = r#"
+application: shop
+components:
+  web:
+    cardinality: 2..12
+    requires: {cores: ">= 2", memory: ">= 4 GiB"}
+    placement: {location: [DE], cloud: public}
+    needs: [db]
+  db: {cardinality: 1, requires: {cores: ">= 4"}, placement: {location: [DE]}, moveable: false}
+metrics:
+  requests: {unit: 1/s, default: 100}
+slo:
+  capacity: web.cardinality * web.cores * 40 >= requests
+reconfigure: {every: 5m, mode: automatic}
+"#;
+
+pub(crate) fn resources(text: &str) -> Resources {
+    let source = Arc::new(Source::new("shop.yaml", text));
+    let (application, _, _) = resolve::load(&source).unwrap_or_else(|e| panic!("{e:?}"));
+    Resources { application: Arc::new(application), catalog: Arc::new(builtin()) }
+}
+
+fn a_day(seed: u64) -> Scenario {
+    let requests = Load {
+        metric: "requests".to_owned(),
+        shape: Shape::Wave { low: 100.0, high: 800.0, period_ms: 86_400_000 },
+        per_instance_of: None,
+        noise: 0.03,
+    };
+    let settings = LoopSettings { mode: Mode::Automatic, ..LoopSettings::default() };
+    Scenario { seed, settings, load: vec![requests], measure_ms: 120_000, ..Scenario::default() }
+}
+
+#[test]
+fn a_quiet_day_follows_the_load_and_pays_less_than_the_peak() {
+    let resources = resources(MODEL);
+    let report = simulate("shop", &resources, &InProcess, &a_day(1));
+    assert_eq!(report.breaches, []);
+    assert!(report.plans >= 4 && report.reached == report.plans, "{report:?}");
+    assert!(report.replayed > 0 && report.proven == report.decisions);
+    let dearest = |m: &Moment| match &m.what {
+        Happening::Measured { cost_nanos, .. } => Some(*cost_nanos),
+        _ => None,
+    };
+    let peak = report.timeline.iter().filter_map(dearest).max().unwrap();
+    let hours = report.simulated_ms as f64 / 3.6e6;
+    assert!((report.paid_nanos as f64) < 0.9 * peak as f64 * hours, "the peak is paid for all day");
+}
+
+#[test]
+fn a_day_of_faults_losses_and_deaths_breaks_nothing() {
+    let resources = resources(MODEL);
+    let mut crashes = 0;
+    for seed in 0..cases(12) {
+        let faults =
+            FaultRates { before_effect: 0.05, after_effect: 0.03, answer_lost: 0.03, capacity: 0.02, slow: 0.1 };
+        let cloud = CloudSettings { faults, ..CloudSettings::default() };
+        let trouble = Scenario { cloud, losses_per_hour: 0.3, crashes_per_thousand: 15.0, ..a_day(seed) };
+        let report = simulate("shop", &resources, &InProcess, &trouble);
+        assert_eq!(report.breaches, [], "seed {seed}");
+        assert!(report.decisions > 100 && report.reached > 0, "seed {seed}: {report:?}");
+        crashes += report.crashes;
+    }
+    assert!(crashes > 0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_day() {
+    let resources = resources(MODEL);
+    let trouble = Scenario { losses_per_hour: 0.5, crashes_per_thousand: 10.0, ..a_day(7) };
+    let [one, two] = [0, 1].map(|_| simulate("shop", &resources, &InProcess, &trouble));
+    assert_eq!(one, two);
+}
+
+/// How many seeds; `CARDINAL_CASES` sets another number.
+#[allow(clippy::disallowed_methods, reason = "the setting of a test run")]
+fn cases(few: u64) -> u64 {
+    std::env::var("CARDINAL_CASES").ok().and_then(|n| n.parse().ok()).map_or(few, |n: u64| n / 20)
+}

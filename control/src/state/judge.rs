@@ -1,0 +1,183 @@
+//! What the loop sees: broken rules, old metrics, the cloud; and the decisions that follow.
+
+use std::collections::BTreeSet;
+
+use cardinal_adapter::deployment::{NodeId, NodePhase, RunningDeployment};
+use cardinal_adapter::driver::Observation;
+use cardinal_adapter::driver::drift::Drift;
+use cardinal_adapter::time::UnixMs;
+use cardinal_models::evaluate::{Evaluator, Value};
+use cardinal_models::snapshot::Snapshot;
+
+use super::{Act, ApplicationLoop, Course, Notice, Step, Write};
+use crate::decide::Resources;
+use crate::decision::{Decision, Next};
+use crate::input::DecisionInput;
+use crate::metrics::{see, stale};
+use crate::running;
+use crate::trigger::Trigger;
+
+impl ApplicationLoop {
+    /// Looks at the rules and the age of the metrics, and wants a decision when something has become worse.
+    pub(super) fn watch(&mut self, now: UnixMs, resources: &Resources, step: &mut Step) {
+        let old: BTreeSet<String> =
+            stale(&resources.application, &self.state.readings, &self.state.settings.metrics, now)
+                .into_iter()
+                .collect();
+        let newly: Vec<String> = old.difference(&self.state.stale).cloned().collect();
+        if !newly.is_empty() {
+            self.wants(Trigger::MetricsStale { metrics: newly }, now);
+        }
+        self.state.stale = old;
+
+        if self.state.running.nodes.is_empty() || self.executor.is_some() {
+            return;
+        }
+        let broken = self.broken(now, resources);
+        let newly: Vec<String> = broken.difference(&self.state.violated).cloned().collect();
+        if !newly.is_empty() {
+            step.writes.push(Write::Notice(Notice::Violated { rules: newly.clone() }));
+            self.wants(Trigger::Violated { rules: newly }, now);
+        }
+        if broken.is_empty() && !self.state.violated.is_empty() {
+            step.writes.push(Write::Notice(Notice::Restored));
+        }
+        self.state.violated = broken;
+    }
+
+    /// The constraints and SLOs that do not hold for what runs.
+    fn broken(&self, now: UnixMs, resources: &Resources) -> BTreeSet<String> {
+        let application = &resources.application;
+        let mut snapshot = Snapshot::new(application.clone(), resources.catalog.clone());
+        let seen = see(application, &self.state.readings, &self.state.settings.metrics, now);
+        for (slot, seen) in snapshot.metrics.iter_mut().zip(seen) {
+            *slot = seen.value;
+        }
+        snapshot.current = running::current(&self.state.running, application, &snapshot.catalog);
+        let evaluator = Evaluator::new(&snapshot);
+        let broken = application
+            .constraints
+            .iter()
+            .filter(|c| matches!(evaluator.evaluate_current(&c.formula), Ok(Value::Bool(false))));
+        broken.map(|c| c.name.to_string()).collect()
+    }
+
+    /// What there is in the cloud, against the record.
+    pub(super) fn observed(&mut self, now: UnixMs, observation: &Observation, step: &mut Step) {
+        self.state.blind = false;
+        let lost: Vec<String> = match &self.executor {
+            None => {
+                let drift = Drift::between(&self.state.running, observation);
+                let orphans = drift.orphaned_nodes.iter().map(ToString::to_string);
+                let orphans = orphans.chain(drift.orphaned_instances.iter().map(ToString::to_string));
+                let names: Vec<String> = orphans.collect();
+                if !names.is_empty() {
+                    step.writes.push(Write::Notice(Notice::Orphans { names }));
+                }
+                self.state.running = drift.mark_lost(&self.state.running);
+                drift.lost.iter().map(ToString::to_string).collect()
+            }
+            Some(executor) => {
+                let content = executor.plan().content();
+                let gone = newly_lost(&content.before, &content.target, observation);
+                if executor.mode().0 == cardinal_adapter::journal::Mode::Forward { gone } else { Vec::new() }
+            }
+        };
+        if !lost.is_empty() {
+            step.writes.push(Write::Notice(Notice::NodesLost { nodes: lost.clone() }));
+            self.drop_proposal("nodes were lost", step);
+            self.wants(Trigger::NodesLost { nodes: lost }, now);
+        }
+    }
+
+    /// Begins a decision when one is due and nothing is under way.
+    pub(super) fn begin_decision(&mut self, now: UnixMs, step: &mut Step) {
+        if self.state.waiting.is_empty() || !self.is_free() || self.state.blind || self.decision_due() > now {
+            return;
+        }
+        self.drop_proposal("a new decision is made", step);
+        self.state.decisions += 1;
+        let mut triggers = std::mem::take(&mut self.state.waiting);
+        if self.state.leaving && !triggers.iter().any(|t| matches!(t, Trigger::Leave { .. })) {
+            // The removal was asked for earlier and is not complete.
+            triggers.insert(0, Trigger::Leave { by: "an earlier order".to_owned() });
+            triggers.sort_unstable();
+        }
+        self.plan_regular(now);
+        let state = &self.state;
+        let input = Box::new(DecisionInput {
+            application: state.application.clone(),
+            number: state.decisions,
+            at: now,
+            triggers,
+            model: state.model,
+            catalog: state.catalog,
+            readings: state.readings.clone(),
+            running: state.running.clone(),
+            head: state.head.clone(),
+            history: state.history.clone(),
+            unavailable: state.unavailable.keys().cloned().collect(),
+            paused: state.pause.is_some(),
+            settings: state.settings.clone(),
+        });
+        self.state.course = Course::Deciding { input: input.clone() };
+        step.acts.push(Act::Decide(input));
+    }
+
+    /// A decision has come back.
+    pub(super) fn decided(&mut self, now: UnixMs, decision: Decision, step: &mut Step) {
+        let Course::Deciding { input } = &self.state.course else { return };
+        if decision.number != input.number {
+            return;
+        }
+        let state = &self.state;
+        let overtaken = input.running != state.running
+            || input.model != state.model
+            || input.head != state.head
+            || input.paused != state.pause.is_some()
+            || (state.leaving && !input.is_leaving());
+        self.state.course = Course::Idle;
+        let (number, sentence) = (decision.number, decision.sentence.clone());
+        step.writes.push(Write::Decision(Box::new(decision.clone())));
+        step.writes.push(Write::Notice(Notice::Decided { decision: number, sentence }));
+        if overtaken {
+            self.wants(Trigger::Overtaken, now);
+            return;
+        }
+        self.state.history = decision.history;
+        self.ask_again_when_the_gate_opens(now, decision.verdict.as_ref());
+        match (decision.next, decision.plan) {
+            (Next::Apply, Some(plan)) => self.begin_plan(now, plan, number, None, step),
+            (Next::Approval, Some(plan)) => {
+                step.writes.push(Write::Notice(Notice::PlanProposed { plan: plan.hash() }));
+                let until = now.plus_ms(self.state.settings.approval_ms);
+                self.state.course = Course::Proposed { plan: Box::new(plan), decision: number, until };
+            }
+            _ if self.state.leaving && self.state.running.nodes.is_empty() => self.is_gone(step),
+            _ => {}
+        }
+    }
+
+    /// A change that only time holds back is looked at again when its time has come, not only at the next regular one.
+    fn ask_again_when_the_gate_opens(&mut self, now: UnixMs, verdict: Option<&cardinal_adapter::gate::Verdict>) {
+        let Some(verdict) = verdict else { return };
+        let held: Vec<_> = verdict.readings.iter().filter(|r| !r.passed).collect();
+        let opens: Option<Vec<UnixMs>> = held.iter().map(|r| r.passes_at).collect();
+        if let Some(at) = opens.and_then(|all| all.into_iter().max()) {
+            self.state.regular_at = self.state.regular_at.min(at.max(now.plus_ms(1)));
+        }
+    }
+
+    /// Nothing is left.
+    pub(super) fn is_gone(&mut self, step: &mut Step) {
+        self.state.course = Course::Gone;
+        step.writes.push(Write::Notice(Notice::Gone));
+    }
+}
+
+/// Nodes that a plan keeps and that are gone.
+fn newly_lost(before: &RunningDeployment, target: &RunningDeployment, observation: &Observation) -> Vec<String> {
+    let kept = before.nodes.values().filter(|n| n.phase != NodePhase::Lost && target.nodes.contains_key(&n.id));
+    let there = |id: &NodeId| observation.nodes.iter().any(|n| n.id == *id && n.phase != NodePhase::Lost);
+    kept.filter(|n| !there(&n.id)).map(|n| n.id.to_string()).collect()
+}
