@@ -56,8 +56,13 @@ fn the_answer_is_the_best_of_all_where_commitments_cover_nodes() {
     agree("the answer is the best of all where commitments cover nodes", 3_000, |seed| {
         let mut world = world(seed, &Size::SMALL);
         // The cost is what is best, and every model has commitments, most of them several on the same nodes.
-        let kept = world.model.lines().filter(|line| !line.starts_with("utility:"));
-        world.model = kept.collect::<Vec<_>>().join("\n") + "\n";
+        let mut is_utility = false;
+        let mut kept: Vec<&str> = Vec::new();
+        for line in world.model.lines() {
+            is_utility = if line.starts_with(' ') { is_utility } else { line.starts_with("utility:") };
+            kept.extend((!is_utility).then_some(line));
+        }
+        world.model = kept.join("\n") + "\n";
         if !world.model.contains("commitments:") {
             world.model += [
                 "commitments:\n  k0: {nodes: 2}\n",
