@@ -202,8 +202,8 @@ impl Binder<'_> {
         let (traffic, back) = (self.amount(link, &link.traffic)?, self.amount(link, &link.back)?);
         let terms = match (link.from, link.to) {
             (End::Component(a), End::Component(b)) => self.between(a, b, [traffic, back]),
-            (End::Component(c), End::Data(d)) => self.to_data(c, d, [traffic, back]),
-            (End::Data(d), End::Component(c)) => self.to_data(c, d, [back, traffic]),
+            (End::Component(c), End::Data(d)) => self.with_data(c, d, [traffic, back]),
+            (End::Data(d), End::Component(c)) => self.with_data(c, d, [back, traffic]),
             (End::Data(_), End::Data(_)) => {
                 return Err(EvaluationError {
                     span: link.span,
@@ -290,7 +290,7 @@ impl Binder<'_> {
     }
 
     /// A component and a data source; `amounts` go to the data and come from it.
-    fn to_data(&mut self, c: ComponentId, data: DataId, [to, from]: [f64; 2]) -> LinkTerms {
+    fn with_data(&mut self, c: ComponentId, data: DataId, [to, from]: [f64; 2]) -> LinkTerms {
         let network = &self.snapshot.catalog.network;
         let Located { side, places, numbers: rows } = self.side(c);
         let sets = &self.traffic.sets[data.index()];

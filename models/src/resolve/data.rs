@@ -94,8 +94,9 @@ impl Resolver<'_> {
                 let finding = Diagnostic::error(written.span, format!("`{name}` may be many places"));
                 self.report(path, finding.help("name one region, or let it be chosen with `places`"));
             }
-            // A name with a slash may be one that only a catalog knows, and so may a short word.
-            if name.contains(['/', '*']) || location::is_known_place(name) {
+            // A name with a slash may be one that only a catalog knows, and an area may be a provider.
+            let is_provider = may_be_area && (name.len() < 5 || location::regions().any(|r| r.provider == &**name));
+            if name.contains(['/', '*']) || is_provider || location::is_known_place(name) {
                 continue;
             }
             if let Some(meant) = did_you_mean(name, location::known_places()) {
