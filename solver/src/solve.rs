@@ -481,7 +481,9 @@ impl Search<'_> {
         let Some((placement, utility)) = best else {
             return Ok(Outcome { status: Status::Unknown, solution: None, report });
         };
-        let outer = self.objective.outer(together.bound);
+        // No value lies outside of the objective's range: an engine's tolerance leaves no gap to a bill of nothing.
+        let most = range(&self.bound.objective, &self.space.ranges).high;
+        let outer = self.objective.outer(together.bound).min(most);
         let bound = match self.snapshot.application.objective.direction {
             Direction::Maximize => outer,
             Direction::Minimize => -outer,

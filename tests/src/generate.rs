@@ -413,7 +413,7 @@ impl Maker<'_> {
     }
 
     fn commitments(&mut self) {
-        let count = if self.draw.chance(8) { self.draw.number(1, 3) } else { 0 };
+        let count = if self.draw.chance(4) { self.draw.number(1, 3) } else { 0 };
         if count > 0 {
             self.line("commitments:");
         }
