@@ -45,7 +45,8 @@ fn what_has_to_be_moved_is_told() {
     let moved = run(&format!("{again} --metric volume=300")).expect(0).json();
     assert_ne!(moved["data"]["results"]["regions"], before, "{moved}");
     assert_eq!(moved["data"]["results"]["moves_gb"], json!(100.0));
-    run(&format!("{SOLVE} --current {}", Scratch::new("no-data.yaml", "data: {reslts: {regions: []}}").path()))
+    let wrong = Scratch::new("no-data.yaml", "data: {reslts: {regions: []}}");
+    run(&format!("{SOLVE} --current {}", wrong.path()))
         .expect(2)
         .says("has no data source `reslts`")
         .says("did you mean `results`?");

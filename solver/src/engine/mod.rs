@@ -103,6 +103,9 @@ pub struct Limits {
     pub target: Option<f64>,
     /// Stop after so many nodes of the search tree; a limit that, unlike time, keeps the answer reproducible.
     pub nodes: Option<u32>,
+    /// How far rows may be missed, when not by 1e-9 at most. The engine was seen to find no solution within 1e-9 where
+    /// there is one.
+    pub feasibility: Option<f64>,
 }
 
 impl Limits {

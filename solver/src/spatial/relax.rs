@@ -34,8 +34,6 @@ pub(super) struct Ground<'a> {
     pub partial: &'a [bool],
     /// What is maximised.
     pub goal: Id,
-    /// True for the first box, of which a wrong word would be the last one.
-    pub is_root: bool,
 }
 
 /// The solution of a box.
@@ -58,8 +56,13 @@ pub(super) fn solve(ground: &Ground<'_>, limits: &Limits) -> Result<Option<Solve
     let unit = relaxation.maximise();
     // The engine's presolve was seen to cut off solutions of programs like these.
     let mut run = engine::run(&relaxation.milp, None, limits, Presolve::Off)?;
-    if run.status == RunStatus::Infeasible && ground.is_root {
-        run = engine::run(&relaxation.milp, None, limits, Presolve::Automatic)?;
+    // So were its finest tolerances. A looser one makes the bound a little weaker and never wrong; where that says much
+    // more, it is right.
+    let loose = Limits { feasibility: Some(1e-6), ..limits.clone() };
+    let second = engine::run(&relaxation.milp, None, &loose, Presolve::Automatic)?;
+    let more = run.bound - second.bound > APART * run.bound.abs().max(1.0);
+    if second.status != RunStatus::Infeasible && (run.status == RunStatus::Infeasible || more) {
+        run = second;
     }
     if run.status == RunStatus::Infeasible {
         return Ok(None);
@@ -84,6 +87,9 @@ struct Relaxation<'a, 'g> {
     /// Each node of the graph as an expression over the columns.
     forms: Vec<Linear>,
 }
+
+/// Bounds that are further apart than this, relative, are so by more than tolerances.
+const APART: f64 = 1e-4;
 
 /// How much looser something of a size is.
 fn loose(size: f64) -> f64 {
@@ -148,8 +154,17 @@ impl Relaxation<'_, '_> {
             return;
         }
         let factor = if (1e-4..=1e4).contains(&largest) { 1.0 } else { 1.0 / largest };
-        let (low, high) = ((low - linear.constant) * factor, (high - linear.constant) * factor);
+        // Large terms that cancel leave the last digits of their sizes: rows of penalties were seen to cut solutions off.
+        let slack = if low == high { 0.0 } else { SLACK * self.activity(&linear) };
+        let (low, high) = ((low - linear.constant - slack) * factor, (high - linear.constant + slack) * factor);
         self.milp.add_row(low, high, linear.terms.into_iter().map(|(c, x)| (c, x * factor)));
+    }
+
+    /// The largest sum of the sizes of the terms that the bounds of the columns allow; 0 when they allow any.
+    fn activity(&self, linear: &Linear) -> f64 {
+        let size = |column: usize| self.milp.lower[column].abs().max(self.milp.upper[column].abs());
+        let sum: f64 = linear.terms.iter().map(|(column, x)| x.abs() * size(*column)).sum();
+        if sum.is_finite() { sum } else { 0.0 }
     }
 
     /// A sum of nodes lies in its interval, where that says more than those of its operands.

@@ -260,7 +260,6 @@ impl Search<'_> {
             active: &self.boxes.active,
             partial: &self.partial,
             goal: self.goal,
-            is_root: depth == 0,
         };
         let top = self.boxes.of[self.goal as usize].high;
         let (bound, split, is_seen) = match relax::solve(&ground, &self.limits) {
