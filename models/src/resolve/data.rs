@@ -231,6 +231,11 @@ impl Resolver<'_> {
             );
             return None;
         }
+        if constant(&expr).is_some_and(|value| !(0.0..=1e12).contains(&value)) {
+            let finding = Diagnostic::error(written.span, "the traffic is out of range");
+            self.report(path, finding.help("write 0 or more, such as `20 GB/h`"));
+            return None;
+        }
         let own = match &expr.ty {
             Type::Number(Some(own)) => *own,
             _ => return Some(Expr { ty: unit, ..expr }),
@@ -246,13 +251,6 @@ impl Resolver<'_> {
             ExprKind::Number(value) => ExprKind::Number(value * factor),
             kind => ExprKind::Binary(BinaryOp::Multiply, number(factor), Box::new(Expr { kind, ..expr })),
         };
-        if let ExprKind::Number(value) = kind
-            && !(0.0..=1e12).contains(&value)
-        {
-            let finding = Diagnostic::error(written.span, "the traffic is out of range");
-            self.report(path, finding.help("write 0 or more, such as `20 GB/h`"));
-            return None;
-        }
         Some(Expr { kind, ty: unit, span: place })
     }
 
@@ -280,6 +278,15 @@ impl Resolver<'_> {
             });
         }
         limits
+    }
+}
+
+/// The number that a formula is written as, with its sign.
+fn constant(expr: &Expr) -> Option<f64> {
+    match &expr.kind {
+        ExprKind::Number(value) => Some(*value),
+        ExprKind::Negate(inner) => constant(inner).map(|value| -value),
+        _ => None,
     }
 }
 
