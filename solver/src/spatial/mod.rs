@@ -59,6 +59,7 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
         columns: model.milp.columns(),
         rows: model.milp.rows(),
         undefined: formulation.undefined_rows,
+        boxes: true,
         ..Effort::default()
     };
     if formulation.contradiction {
