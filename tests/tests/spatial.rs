@@ -24,15 +24,10 @@ struct Seen {
     too_large: u64,
 }
 
-/// Random models on which the engine answers a relaxation wrongly within every tolerance that was tried, so that the
+/// A random model on which the engine answers a relaxation wrongly within every tolerance that was tried, so that the
 /// search over boxes, when it is forced, calls a placement optimal that is not. An open fault, told in the README; with
-/// the default settings these models are solved from tables, and rightly.
-const OPEN_FAULTS: [(&str, u64); 2] =
-    [("the best of all is found without tables", 611), ("tables and boxes agree", 167)];
-
-fn is_open_fault(name: &str, seed: u64) -> bool {
-    OPEN_FAULTS.contains(&(name, seed))
-}
+/// the default settings the oracle's tests solve it rightly.
+const OPEN_FAULT: (&str, u64) = ("the best of all is found without tables", 611);
 
 fn spatial() -> Settings {
     Settings { nonlinear: Nonlinear::Spatial, ..Settings::default() }
@@ -65,7 +60,7 @@ fn judge(world: &World, seen: &mut Seen) -> Result<(), String> {
 fn agree(name: &str, cases: u64, size: &Size) -> Seen {
     let seen = Mutex::new(Seen::default());
     each(name, cases, |seed| {
-        if is_open_fault(name, seed) {
+        if OPEN_FAULT == (name, seed) {
             return Ok(());
         }
         let world = world(seed, size);
@@ -108,9 +103,6 @@ fn tables_and_boxes_agree() {
     let size = Size { components: 3, offers: 10, instances: 6, across: true, ..Size::SMALL };
     let compared = Mutex::new(0);
     each("tables and boxes agree", 300, |seed| {
-        if is_open_fault("tables and boxes agree", seed) {
-            return Ok(());
-        }
         let world = world(seed + 1_000_000, &size);
         let snapshot = world.snapshot();
         let limit = Some(std::time::Duration::from_secs(4));
@@ -127,7 +119,8 @@ fn tables_and_boxes_agree() {
         }
         if let (Some(a), Some(b)) = (proven(&tables), proven(&boxes)) {
             *compared.lock().unwrap() += 1;
-            if !same(a.utility, b.utility) {
+            // Of ordered objectives the best of each is the answer; an earlier one may end anywhere in its tolerance.
+            if !a.objectives.iter().zip(&b.objectives).all(|(a, b)| same(a.best, b.best)) {
                 return Err(format!("tables {}, boxes {}\n{world}", a.utility, b.utility));
             }
         }
