@@ -81,8 +81,6 @@ pub struct Effort {
     pub undefined: u64,
     /// True when the order among equal placements was not searched to the end.
     pub ties_open: bool,
-    /// True when the bound is that of a search over boxes, which rests on the engine's floating point.
-    pub boxes: bool,
 }
 
 impl Effort {
@@ -93,7 +91,6 @@ impl Effort {
         self.nodes += other.nodes;
         self.undefined += other.undefined;
         self.ties_open |= other.ties_open;
-        self.boxes |= other.boxes;
     }
 }
 

@@ -305,7 +305,6 @@ impl Search<'_> {
     fn run(&self, mut report: Report) -> Result<Outcome, SolveError> {
         let gap = if self.objective.keeps_gaps() { self.settings.gap } else { 0.0 };
         let limits = Limits {
-            feasibility: None,
             deadline: self.deadline,
             cancel: self.settings.cancel.clone(),
             relative_gap: gap,

@@ -212,14 +212,6 @@ pub fn doubts(outcome: &Outcome) -> Vec<Finding> {
             "the integer programming engine failed; this is the answer of a simpler search, with the bound that it proves",
         ));
     }
-    if report.effort.boxes {
-        found.push(
-            Finding::warning(
-                "the proof rests on a search over boxes, whose bounds the engine computes in floating point",
-            )
-            .help("see Limits in the README; fewer instances or offers let tables be used instead"),
-        );
-    }
     if report.second_attempt {
         found.push(Finding::warning(
             "the first answer of the engine was refused by the checks; this is that of a second, slower attempt",

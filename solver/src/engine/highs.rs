@@ -122,9 +122,8 @@ fn configure(engine: &mut Engine, milp: &Milp, limits: &Limits, presolve: Presol
     engine.set_int(c"random_seed", 1)?;
     engine.set_double(c"mip_rel_gap", limits.relative_gap)?;
     engine.set_double(c"mip_abs_gap", limits.absolute_gap)?;
-    let feasibility = limits.feasibility.unwrap_or(1e-9);
-    engine.set_double(c"mip_feasibility_tolerance", feasibility)?;
-    engine.set_double(c"primal_feasibility_tolerance", feasibility)?;
+    engine.set_double(c"mip_feasibility_tolerance", 1e-9)?;
+    engine.set_double(c"primal_feasibility_tolerance", 1e-9)?;
     engine.set_double(c"dual_feasibility_tolerance", 1e-9)?;
     if milp.columns() <= SMALL_COLUMNS {
         engine.set_bool(c"mip_heuristic_run_feasibility_jump", false)?;

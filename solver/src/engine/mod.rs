@@ -10,6 +10,7 @@ mod open;
 
 pub use open::run_open;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -70,11 +71,35 @@ impl Milp {
         self.row_lower.len()
     }
 
+    /// The program with bounds of integers that are integers, as the engine wants them: HiGHS 1.15 calls programs whose
+    /// integers have other bounds infeasible that are not. `None` when an integer has no value left.
+    fn whole(&self) -> Option<Cow<'_, Milp>> {
+        let bounds = |j: usize| {
+            let (lower, upper) = ((self.lower[j] - NEARLY).ceil(), (self.upper[j] + NEARLY).floor());
+            (self.integer[j] && (lower, upper) != (self.lower[j], self.upper[j])).then_some((j, lower, upper))
+        };
+        let changes: Vec<(usize, f64, f64)> = (0..self.columns()).filter_map(bounds).collect();
+        if changes.is_empty() {
+            return Some(Cow::Borrowed(self));
+        }
+        let mut whole = self.clone();
+        for (j, lower, upper) in changes {
+            if lower > upper {
+                return None;
+            }
+            (whole.lower[j], whole.upper[j]) = (lower, upper);
+        }
+        Some(Cow::Owned(whole))
+    }
+
     /// The objective at a point.
     pub fn objective(&self, x: &[f64]) -> f64 {
         self.cost.iter().zip(x).map(|(c, x)| c * x).sum()
     }
 }
+
+/// Bounds this near to an integer are meant to be it.
+const NEARLY: f64 = 1e-6;
 
 /// Whether the engine may be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,9 +128,6 @@ pub struct Limits {
     pub target: Option<f64>,
     /// Stop after so many nodes of the search tree; a limit that, unlike time, keeps the answer reproducible.
     pub nodes: Option<u32>,
-    /// How far rows may be missed, when not by 1e-9 at most. The engine was seen to find no solution within 1e-9 where
-    /// there is one.
-    pub feasibility: Option<f64>,
 }
 
 impl Limits {
@@ -183,6 +205,10 @@ pub fn run(milp: &Milp, start: Option<&[f64]>, limits: &Limits, presolve: Presol
         // HiGHS calls a model without columns empty and gives no solution, not even the empty one.
         return Ok(Run { status: RunStatus::Optimal, values: Some(Vec::new()), bound: 0.0, nodes: 0 });
     }
+    let Some(whole) = milp.whole() else {
+        return Ok(Run { status: RunStatus::Infeasible, values: None, bound: f64::INFINITY, nodes: 0 });
+    };
+    let milp = whole.as_ref();
     let mut run = highs::run(milp, start, limits, presolve)?;
     if is_unproven(&run) {
         // Seen with a start on models whose presolve ends early: the start comes back as the optimum.
@@ -252,4 +278,23 @@ pub fn check(milp: &Milp, values: &mut [f64]) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_given_bounds_that_are_integers() {
+        let mut milp = Milp::default();
+        milp.add_column(0.4, 2.6, true);
+        milp.add_column(0.4, 2.6, false);
+        milp.add_column(-1e-9, 1.0 - 1e-9, true);
+        let whole = milp.whole().map(|m| (m.lower.clone(), m.upper.clone()));
+        assert_eq!(whole, Some((vec![1.0, 0.4, 0.0], vec![2.0, 2.6, 1.0])));
+        milp.add_column(0.3, 0.6, true);
+        assert!(milp.whole().is_none());
+        let run = run(&milp, None, &Limits::default(), Presolve::Automatic).map(|r| r.status);
+        assert_eq!(run, Ok(RunStatus::Infeasible));
+    }
 }

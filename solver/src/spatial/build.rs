@@ -147,13 +147,18 @@ impl Builder<'_, '_> {
         if own.terms.is_empty() {
             return self.problem.number(constant);
         }
-        let known = self.quantities.iter().find(|(known, _)| *known == own).map(|(_, expression)| expression.clone());
-        let expression = known.unwrap_or_else(|| {
-            let (number, expression) = self.problem.quantity();
-            debug_assert_eq!(number, self.quantities.len());
-            self.quantities.push((own, expression.clone()));
-            expression
-        });
+        let known = self.quantities.iter().find_map(|(known, e)| Some((multiple(&own, known)?, e.clone())));
+        let expression = match known {
+            Some((1.0, expression)) => expression,
+            // One sum, however it is scaled: what is learnt of it holds for all its multiples.
+            Some((factor, expression)) => self.problem.scale(&expression, factor),
+            None => {
+                let (number, expression) = self.problem.quantity();
+                debug_assert_eq!(number, self.quantities.len());
+                self.quantities.push((own, expression.clone()));
+                expression
+            }
+        };
         let constant = self.problem.number(constant);
         self.problem.add(&expression, &constant, 1.0)
     }
@@ -334,6 +339,14 @@ impl Builder<'_, '_> {
         let any = self.problem.binary(BinaryOp::Greater, &n, &zero);
         self.problem.choose(&any, &value, &undefined)
     }
+}
+
+/// The factor that makes one sum of another, when it is a multiple of it but for rounding.
+fn multiple(own: &Linear, known: &Linear) -> Option<f64> {
+    let ((_, first), (_, base)) = (own.terms.first()?, known.terms.first()?);
+    let factor = first / base;
+    let same = |((a, x), (b, y)): (&(usize, f64), &(usize, f64))| a == b && (x - factor * y).abs() <= 1e-15 * x.abs();
+    (own.terms.len() == known.terms.len() && own.terms.iter().zip(&known.terms).all(same)).then_some(factor)
 }
 
 /// True when a part of the placement is a number of nodes or patterns, which is not one choice of several.

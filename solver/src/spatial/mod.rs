@@ -59,7 +59,6 @@ pub fn solve(ground: Ground<'_>, cluster: &Cluster, method: &Method) -> Result<A
         columns: model.milp.columns(),
         rows: model.milp.rows(),
         undefined: formulation.undefined_rows,
-        boxes: true,
         ..Effort::default()
     };
     if formulation.contradiction {

@@ -54,16 +54,7 @@ pub(super) fn solve(ground: &Ground<'_>, limits: &Limits) -> Result<Option<Solve
     let mut relaxation = Relaxation { ground, milp: ground.model.milp.clone(), forms: Vec::new() };
     relaxation.build();
     let unit = relaxation.maximise();
-    // The engine's presolve was seen to cut off solutions of programs like these.
-    let mut run = engine::run(&relaxation.milp, None, limits, Presolve::Off)?;
-    // So were its finest tolerances. A looser one makes the bound a little weaker and never wrong; where that says much
-    // more, it is right.
-    let loose = Limits { feasibility: Some(1e-6), ..limits.clone() };
-    let second = engine::run(&relaxation.milp, None, &loose, Presolve::Automatic)?;
-    let more = run.bound - second.bound > APART * run.bound.abs().max(1.0);
-    if second.status != RunStatus::Infeasible && (run.status == RunStatus::Infeasible || more) {
-        run = second;
-    }
+    let run = engine::run(&relaxation.milp, None, limits, Presolve::Automatic)?;
     if run.status == RunStatus::Infeasible {
         return Ok(None);
     }
@@ -87,9 +78,6 @@ struct Relaxation<'a, 'g> {
     /// Each node of the graph as an expression over the columns.
     forms: Vec<Linear>,
 }
-
-/// Bounds that are further apart than this, relative, are so by more than tolerances.
-const APART: f64 = 1e-4;
 
 /// How much looser something of a size is.
 fn loose(size: f64) -> f64 {
@@ -124,6 +112,14 @@ impl Relaxation<'_, '_> {
                     form.compact();
                     form
                 }
+                Op::If(c, a, b) if self.constants(c, a, b).is_some() => {
+                    let (yes, no) = self.constants(c, a, b).unwrap_or_default();
+                    // A choice between two numbers is linear in the truth value: no large rows beside small margins.
+                    let mut form = Linear::constant(no);
+                    form.add(&self.forms[c as usize], yes - no);
+                    form.compact();
+                    form
+                }
                 _ => {
                     let range = boxes[i];
                     let is_truth = model.graph.is_truth(i as Id);
@@ -141,9 +137,21 @@ impl Relaxation<'_, '_> {
                 _ if boxes[i].is_empty() => {}
                 Op::Constant(_) | Op::Aggregate(_) => {}
                 Op::Linear(..) => self.hold(i),
+                Op::If(c, a, b) if self.constants(c, a, b).is_some() => self.hold(i),
                 op => self.estimate(i, op),
             }
         }
+    }
+
+    /// The two numbers that a choice is between, when it is one between numbers.
+    fn constants(&self, c: Id, a: Id, b: Id) -> Option<(f64, f64)> {
+        let Ground { model, boxes, partial, .. } = *self.ground;
+        let of = |id: Id| {
+            let range = boxes[id as usize];
+            (range.low == range.high && range.is_bounded() && !partial[id as usize]).then_some(range.low)
+        };
+        let is_open = model.graph.is_truth(c) && !partial[c as usize] && !boxes[c as usize].is_empty();
+        if is_open { of(a).zip(of(b)) } else { None }
     }
 
     /// A row, of a size that the engine likes.
