@@ -1,10 +1,8 @@
-//! What commands read: files, models, catalogs, metric values, the running deployment.
+//! What commands read from files: texts, catalogs, routes, everything that a question is made of, loads.
 
 pub mod catalogs;
-pub mod current;
 pub mod files;
 pub mod load;
-pub mod metrics;
 pub mod model;
 pub mod network;
 pub mod question;

@@ -2,29 +2,23 @@
 //! how it shows its answer in `render`.
 #![forbid(unsafe_code)]
 
-mod answer;
 mod arguments;
 mod clock;
 mod commands;
-mod explanation;
-mod failure;
-mod front;
 mod input;
 mod interrupt;
 mod output;
 mod plot;
 mod progress;
 mod render;
-mod what_if;
-mod workers;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use cardinal_edge::failure::{Exit, Failure};
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use failure::{Exit, Failure};
 
 fn main() -> ExitCode {
     let started = Instant::now();

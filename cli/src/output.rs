@@ -3,7 +3,8 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use crate::failure::{Failure, Finding};
+use cardinal_edge::failure::Failure;
+use cardinal_edge::finding::Finding;
 
 /// Writes a text, which may have colours, to standard output. A reader that has gone away (`| head`) is no failure.
 pub fn print(text: &str) -> Result<(), Failure> {

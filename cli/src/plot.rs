@@ -5,13 +5,14 @@ pub mod front;
 
 use std::path::Path;
 
+use cardinal_edge::failure::Failure;
+use cardinal_edge::finding::Finding;
+use cardinal_edge::what_if::{PointAnswer, SweepAnswer};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use crate::failure::{Failure, Finding};
 use crate::render::numbers::{decimals, number};
-use crate::what_if::{PointAnswer, SweepAnswer};
 
 const SIZE: (u32, u32) = (1000, 800);
 const FONT: &str = "sans-serif";
@@ -200,7 +201,7 @@ fn chart<B: DrawingBackend>(
 }
 
 /// The points of a line; where the decision is known to change between two of them, it goes up or down there.
-fn steps(part: &[(f64, Option<f64>)], breaks: &[crate::what_if::BreakAnswer]) -> Vec<(f64, f64)> {
+fn steps(part: &[(f64, Option<f64>)], breaks: &[cardinal_edge::what_if::BreakAnswer]) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::new();
     for (x, y) in part.iter().filter_map(|(x, y)| y.map(|y| (*x, y))) {
         if let Some((before, old)) = points.last().copied()

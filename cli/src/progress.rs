@@ -1,9 +1,11 @@
-//! The line on the terminal that says that a long solve is alive.
+//! What a terminal shows while solves run: that a long one is alive, and how many of many are done.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A solve that is shorter shows no line.
 const SILENT: Duration = Duration::from_secs(1);
@@ -50,5 +52,35 @@ impl Drop for Progress {
             // A panic of the thread was printed by it.
             let _ = thread.join();
         }
+    }
+}
+
+/// A bar over many solves that goes away when this is dropped.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Begins; shows nothing where standard error is no terminal.
+    pub fn start() -> Self {
+        let target =
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(1), target);
+        let style =
+            ProgressStyle::with_template("solving [{bar:40}] {pos} of {len}, {eta} left; Ctrl-C for what is known");
+        Bar(match style {
+            Ok(style) => bar.with_style(style.progress_chars("=> ")),
+            Err(_) => bar,
+        })
+    }
+
+    /// So many are done.
+    pub fn show(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }

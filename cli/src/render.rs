@@ -3,7 +3,6 @@
 pub mod conflict;
 pub mod diagnostics;
 pub mod front;
-pub mod json;
 pub mod network;
 pub mod numbers;
 pub mod objectives;

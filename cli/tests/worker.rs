@@ -43,6 +43,7 @@ fn job(model: &str) -> Job {
         time_limit_ms: None,
         gap: 0.0,
         explain: false,
+        purpose: Default::default(),
         form: Default::default(),
     }
 }

@@ -23,4 +23,4 @@ pub use confine::{ConfineError, confine};
 pub use parent::{Cause, Failure, Program, StartError, Watch, Worker};
 pub use pool::Pool;
 pub use serve::{Desk, serve};
-pub use wire::{Answer, CatalogText, Form, Job, Phase, Text};
+pub use wire::{Answer, CatalogText, Form, Job, Phase, Purpose, Text};

@@ -96,9 +96,34 @@ pub struct Job {
     /// Say why the answer is what it is.
     #[serde(default)]
     pub explain: bool,
+    /// What is wanted.
+    #[serde(default, skip_serializing_if = "Purpose::is_solve")]
+    pub purpose: Purpose,
     /// How the answer is written.
     #[serde(default)]
     pub form: Form,
+}
+
+/// What is wanted of a question.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// The best placement.
+    #[default]
+    Solve,
+    /// The best placement, everything about why, and why not these: `COMPONENT on OFFER x NUMBER` each. It takes up to as
+    /// long again as the solve may.
+    Explain(Vec<String>),
+    /// The best placement as it is and in each scenario of these files.
+    Compare(Vec<Text>),
+    /// The best placement over one range or two, `WHAT=LOW..HIGH[:log][:STEPS]` each, and where it changes.
+    Sweep(Vec<String>),
+}
+
+impl Purpose {
+    fn is_solve(&self) -> bool {
+        *self == Purpose::Solve
+    }
 }
 
 /// How far a job has got.
@@ -124,6 +149,9 @@ pub struct Answer {
     /// Why there is none: what is wrong with the job, with its places, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refusal: String,
+    /// The same for programs, each finding a document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<serde_json::Value>,
 }
 
 #[cfg(test)]

@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use cardinal_edge::date::age_days;
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::Finding;
+use cardinal_edge::input::network::complete;
+use cardinal_edge::write;
 use cardinal_interop::catalog::{convert_currency, network_csv, to_csv, to_yaml};
 use cardinal_models::application::{Requirement, Subject, Test};
 use cardinal_models::catalog::Catalog;
@@ -15,7 +20,6 @@ use cardinal_models::span::Spanned;
 use crate::arguments::{
     Catalog as Arguments, CatalogConvert, CatalogForm, CatalogImport, CatalogNetwork, CatalogShow, Sort,
 };
-use crate::failure::{Exit, Failure, Finding};
 use crate::input::{catalogs, network};
 use crate::{clock, output, render};
 
@@ -49,12 +53,12 @@ fn run_show(arguments: &CatalogShow) -> Result<Exit, Failure> {
     if limit > 0 {
         offers.truncate(limit);
     }
-    let age = clock::age_days(&catalog.date, clock::today());
+    let age = age_days(&catalog.date, clock::today());
     match arguments.output {
         CatalogForm::Table => output::print(&render::offers::table(&catalog, age, &offers, matching))?,
         CatalogForm::Json => {
             let value = render::offers::value(&catalog, age, &offers, matching);
-            output::print_raw(render::json::json(&value)?.as_bytes())?;
+            output::print_raw(write::json(&value)?.as_bytes())?;
         }
         CatalogForm::Csv => {
             let mut part = Catalog::new(&catalog.currency, &catalog.date, &catalog.source);
@@ -109,7 +113,7 @@ fn run_import(arguments: &CatalogImport) -> Result<Exit, Failure> {
 
 fn run_network(arguments: &CatalogNetwork) -> Result<Exit, Failure> {
     let (mut catalog, mut warnings) = catalogs::load(&arguments.catalogs, None)?;
-    warnings.extend(network::complete(&mut catalog, &network::read(&arguments.network)?)?);
+    warnings.extend(complete(&mut catalog, &network::read(&arguments.network)?)?);
     render::diagnostics::show(&warnings);
     let places: Vec<Place> = arguments.places.iter().map(|name| catalog.place(name)).collect();
     let connections = render::network::between(&catalog, &places);
@@ -118,7 +122,7 @@ fn run_network(arguments: &CatalogNetwork) -> Result<Exit, Failure> {
         CatalogForm::Table => output::print(&render::network::table(&connections))?,
         CatalogForm::Json => {
             let value = render::network::value(&catalog, &connections);
-            output::print_raw(render::json::json(&value)?.as_bytes())?;
+            output::print_raw(write::json(&value)?.as_bytes())?;
         }
         CatalogForm::Csv => {
             let told = connections.iter().map(|(from, to, c)| Route {

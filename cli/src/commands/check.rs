@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::{Finding, findings};
+use cardinal_edge::input::model::{Model, interpret};
+use cardinal_edge::write;
 use cardinal_interop::cp::Over;
 use serde_json::{Value, json};
 
 use crate::arguments::{Check, ReportForm};
-use crate::failure::{Exit, Failure, Finding, findings};
 use crate::input::files;
-use crate::input::model::{Model, interpret};
 use crate::render::numbers::count;
 use crate::{output, render};
 
@@ -30,7 +32,7 @@ pub fn run(arguments: &Check) -> Result<Exit, Failure> {
         }
         ReportForm::Json => {
             let files: Vec<Value> = verdicts.iter().map(value).collect();
-            output::print_raw(render::json::json(&json!({ "files": files }))?.as_bytes())?;
+            output::print_raw(write::json(&json!({ "files": files }))?.as_bytes())?;
         }
     }
     let is_good = verdicts.iter().all(|v| v.model.is_some());
@@ -89,6 +91,6 @@ fn value(verdict: &Verdict) -> Value {
         "components": application.map(|a| a.components.len()),
         "metrics": application.map(|a| a.metrics.len()),
         "constraints": application.map(|a| a.constraints.len() + a.soft.len()),
-        "findings": verdict.findings.iter().map(render::diagnostics::value).collect::<Vec<_>>(),
+        "findings": verdict.findings.iter().map(Finding::answer).collect::<Vec<_>>(),
     })
 }

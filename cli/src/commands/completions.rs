@@ -1,10 +1,10 @@
 //! `cardinal completions`: what a shell needs to complete the command line.
 
+use cardinal_edge::failure::{Exit, Failure};
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
 use crate::arguments::Arguments;
-use crate::failure::{Exit, Failure};
 use crate::output;
 
 /// Prints the completions for a shell.

@@ -1,12 +1,13 @@
 //! `cardinal convert`: a model of any known format as native YAML.
 
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::write;
 use cardinal_interop::ConversionReport;
 use cardinal_interop::report::LeftOut;
 use cardinal_models::write::to_yaml;
 use serde_json::{Value, json};
 
 use crate::arguments::{Convert, ReportForm};
-use crate::failure::{Exit, Failure};
 use crate::input::model;
 use crate::{output, render};
 
@@ -23,8 +24,8 @@ pub fn run(arguments: &Convert) -> Result<Exit, Failure> {
         }
         ReportForm::Json => {
             let mut report = value(&model.report);
-            report["warnings"] = model.warnings.iter().map(render::diagnostics::value).collect();
-            render::diagnostics::note(render::json::json(&report)?.trim_end());
+            report["warnings"] = model.warnings.iter().map(|finding| json!(finding.answer())).collect();
+            render::diagnostics::note(write::json(&report)?.trim_end());
         }
     }
     output::write(arguments.output.as_deref(), &to_yaml(&model.document))?;

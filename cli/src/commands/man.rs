@@ -1,10 +1,11 @@
 //! `cardinal man`: the man page, for packagers.
 
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::Finding;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
 use crate::arguments::Arguments;
-use crate::failure::{Exit, Failure, Finding};
 use crate::output;
 
 /// Prints the page of the program, or of one of its commands.

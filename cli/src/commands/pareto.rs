@@ -3,6 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use cardinal_edge::crew::Crew;
+use cardinal_edge::explanation::compose::unit;
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::Finding;
+use cardinal_edge::front::{FrontAnswer, GoalAnswer, PointAnswer};
+use cardinal_edge::input::model::Model;
+use cardinal_edge::input::question::Asked;
+use cardinal_edge::solve::refusal;
+use cardinal_edge::what_if::{Names, choice};
+use cardinal_edge::write;
 use cardinal_models::application::{Application, Objective};
 use cardinal_models::evaluate::Evaluator;
 use cardinal_models::solution::Status;
@@ -10,21 +20,14 @@ use cardinal_solver::pareto::{Front, read_goals};
 use cardinal_solver::what_if::choice::Choice;
 use cardinal_solver::{Outcome, Report, Settings, solve};
 
-use super::solve::refusal;
 use crate::arguments::{Pareto, TableForm};
-use crate::explanation::compose::unit;
-use crate::failure::{Exit, Failure, Finding};
-use crate::front::{FrontAnswer, GoalAnswer, PointAnswer};
-use crate::input::model::Model;
 use crate::input::question;
-use crate::what_if::{Names, choice};
-use crate::workers::Crew;
+use crate::progress::Bar;
 use crate::{interrupt, output, plot, render};
 
 /// Finds a front and prints it.
 pub fn run(arguments: &Pareto, started: Instant) -> Result<Exit, Failure> {
-    let question::Asked { model, snapshot, warnings } = question::load(&arguments.inputs)?;
-    render::diagnostics::show(&warnings);
+    let Asked { model, snapshot, .. } = question::load(&arguments.inputs)?;
     if arguments.inputs.gap > 0.0 {
         let finding = Finding::error("the points of a front are proven to the end, and a gap leaves something open");
         return Err(finding.help("leave `--gap` out; `--resolution` and `--points` make a coarser front").into());
@@ -52,7 +55,10 @@ pub fn run(arguments: &Pareto, started: Instant) -> Result<Exit, Failure> {
         ..Settings::default()
     };
     let deadline = arguments.total_time.0.map(|limit| started + limit);
-    let crew = Crew { jobs: Crew::size(arguments.jobs), settings, deadline, cancel };
+    let bar = Bar::start();
+    let watch = |done, total| bar.show(done, total);
+    let jobs = Crew::size(arguments.jobs);
+    let crew = Crew { jobs, settings, deadline, cancel, watch: &watch };
     let began = Instant::now();
     let front = Front::new(&snapshot, goals, usize::from(arguments.points), arguments.resolution);
     let front = crew.run(
@@ -63,6 +69,7 @@ pub fn run(arguments: &Pareto, started: Instant) -> Result<Exit, Failure> {
         |front, task, answer| front.record(&task, answer),
         Front::progress,
     );
+    drop(bar);
     if let Some(error) = front.failure() {
         return Err(refusal::failure(error, &pursued(&model, front.goals())));
     }
@@ -94,7 +101,7 @@ pub fn run(arguments: &Pareto, started: Instant) -> Result<Exit, Failure> {
         stopped: !front.is_settled(),
         resolution: arguments.resolution,
         solves: front.solves(),
-        jobs: crew.jobs,
+        jobs,
         seconds: began.elapsed().as_secs_f64(),
     };
     if let Some(path) = &arguments.plot {
@@ -104,8 +111,8 @@ pub fn run(arguments: &Pareto, started: Instant) -> Result<Exit, Failure> {
     match arguments.output {
         TableForm::Table => output::print(&render::front::table(&answer, &names))?,
         TableForm::Csv => output::print_raw(&render::front::csv(&answer)?)?,
-        TableForm::Json => output::print_raw(render::json::json(&answer)?.as_bytes())?,
-        TableForm::Yaml => output::print_raw(render::json::yaml(&answer)?.as_bytes())?,
+        TableForm::Json => output::print_raw(write::json(&answer)?.as_bytes())?,
+        TableForm::Yaml => output::print_raw(write::yaml(&answer)?.as_bytes())?,
     }
     Ok(if front.is_infeasible() {
         Exit::Infeasible

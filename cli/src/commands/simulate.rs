@@ -7,10 +7,13 @@ use cardinal_adapter::driver::simulated::{CloudSettings, FaultRates};
 use cardinal_control::LoopSettings;
 use cardinal_control::decide::{InProcess, Resources};
 use cardinal_control::simulate::{Report, Scenario, simulate};
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::Finding;
+use cardinal_edge::input::catalogs::{check_currency, interpret};
+use cardinal_edge::write;
 
 use crate::arguments::AnswerForm;
 use crate::arguments::simulate::Simulate;
-use crate::failure::{Exit, Failure, Finding};
 use crate::input::{catalogs, files, load, model};
 use crate::{interrupt, output, render};
 
@@ -19,15 +22,15 @@ pub fn run(arguments: &Simulate) -> Result<Exit, Failure> {
     let model = model::load(&arguments.model, arguments.from)?;
     render::diagnostics::show(&model.warnings);
     let given = catalogs::read(&arguments.catalogs)?;
-    let (catalog, warnings) = catalogs::interpret(&given, None)?;
+    let (catalog, warnings) = interpret(&given, None)?;
     render::diagnostics::show(&warnings);
-    catalogs::check_currency(&model, &catalog, &given)?;
+    check_currency(&model, &catalog, &given)?;
     let currency = catalog.currency.clone();
     let resources = Resources { application: model.application.clone(), catalog: catalog.into() };
     let scenario = scenario(arguments, &resources)?;
 
     if arguments.show_settings {
-        output::print_raw(render::json::yaml(&scenario.settings)?.as_bytes())?;
+        output::print_raw(write::yaml(&scenario.settings)?.as_bytes())?;
         return Ok(Exit::Solved);
     }
     let cancel = interrupt::watch();
@@ -43,8 +46,8 @@ pub fn run(arguments: &Simulate) -> Result<Exit, Failure> {
     let text = match arguments.output {
         AnswerForm::Table if arguments.seeds.is_some() => render::simulate::many(&reports, &currency),
         AnswerForm::Table => reports.iter().map(|r| render::simulate::one(r, &resources, &currency)).collect(),
-        AnswerForm::Json => render::json::json(&reports)?,
-        AnswerForm::Yaml => render::json::yaml(&reports)?,
+        AnswerForm::Json => write::json(&reports)?,
+        AnswerForm::Yaml => write::yaml(&reports)?,
     };
     output::print(&text)?;
     Ok(exit(&reports))

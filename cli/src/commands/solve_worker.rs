@@ -1,20 +1,18 @@
 //! `cardinal solve-worker`: the child's side of an isolated solve.
 
 use std::io::BufReader;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use cardinal_interop::Format;
-use cardinal_models::diagnostic::Source;
-use cardinal_solver::Settings;
-use cardinal_worker::{Answer, CatalogText, Desk, Form, Job, Phase, Text, confine, serve};
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::Finding;
+use cardinal_edge::job::{Reply, perform};
+use cardinal_edge::solve::Answered;
+use cardinal_edge::write;
+use cardinal_worker::{Answer, Desk, Form, Job, confine, serve};
+use serde_json::json;
 
-use super::solve::{Manner, Why, find, guess};
+use super::solve;
 use crate::arguments::{AnswerForm, SolveWorker};
-use crate::failure::{Exit, Failure, Finding};
-use crate::input::catalogs::Given;
-use crate::input::question::{Texts, understand};
-use crate::render;
+use crate::{clock, render};
 
 /// Answers jobs until standard input ends.
 pub fn run(arguments: &SolveWorker) -> Result<Exit, Failure> {
@@ -22,9 +20,11 @@ pub fn run(arguments: &SolveWorker) -> Result<Exit, Failure> {
         return Err(Failure::internal(error.to_string()));
     }
     let served = serve(BufReader::new(std::io::stdin()), std::io::stdout(), |job, desk| {
-        answer(job, desk).unwrap_or_else(|failure| {
-            let refusal = render::diagnostics::texts(&failure.findings);
-            Answer { exit: failure.exit.code(), text: String::new(), refusal }
+        answer(job, desk).unwrap_or_else(|failure| Answer {
+            exit: failure.exit.code(),
+            text: String::new(),
+            refusal: render::diagnostics::texts(&failure.findings),
+            findings: failure.findings.iter().map(|finding| json!(finding.answer())).collect(),
         })
     });
     match served {
@@ -37,51 +37,33 @@ pub fn run(arguments: &SolveWorker) -> Result<Exit, Failure> {
 }
 
 fn answer(job: Job, desk: &Desk) -> Result<Answer, Failure> {
-    let started = Instant::now();
-    desk.enter(Phase::Reading);
     let form = match job.form {
         Form::Json => AnswerForm::Json,
         Form::Yaml => AnswerForm::Yaml,
         Form::Table => AnswerForm::Table,
     };
-    let settings = Settings {
-        time_limit: job.time_limit_ms.map(Duration::from_millis),
-        gap: if job.gap.is_finite() { job.gap.max(0.0) } else { 0.0 },
-        cancel: Some(desk.cancel()),
-        ..Settings::default()
+    let told =
+        |exit: Exit, text: String| Answer { exit: exit.code(), text, refusal: String::new(), findings: Vec::new() };
+    let offer = |answer| {
+        let guessed = Answered { answer, exit: Exit::Limit, is_cancelled: false };
+        if let Ok(text) = solve::text(&guessed, form) {
+            desk.offer(told(Exit::Limit, text));
+        }
     };
-    let why = if job.explain { Why::Briefly } else { Why::Nothing };
-    let asked = understand(&texts(job)?)?;
-    let manner = Manner { settings, why, form, started };
-    if let Some(text) = guess(&asked, &manner) {
-        desk.offer(Answer { exit: Exit::Limit.code(), text, refusal: String::new() });
-    }
-    let (exit, text) = find(asked, &manner, |phase| desk.enter(phase))?;
-    Ok(Answer { exit: exit.code(), text, refusal: String::new() })
+    let reply = perform(job, clock::today(), desk, offer, render::diagnostics::show)?;
+    Ok(told(reply.exit(), text(&reply, form)?))
 }
 
-fn texts(job: Job) -> Result<Texts, Failure> {
-    let source = |text: Text| Arc::new(Source { name: text.name, text: text.text });
-    let known = || Format::ALL.map(Format::name).join(", ");
-    let from = job.from.map(|name| {
-        let unknown = || Finding::error(format!("there is no format `{name}`")).help(format!("there are {}", known()));
-        Format::named(&name).ok_or_else(|| Failure::from(unknown()))
-    });
-    Ok(Texts {
-        model: source(job.model),
-        from: from.transpose()?,
-        catalogs: job
-            .catalogs
-            .into_iter()
-            .map(|catalog| match catalog {
-                CatalogText::Builtin => Given::Builtin,
-                CatalogText::Text(text) => Given::Text(source(text)),
-            })
-            .collect(),
-        networks: job.networks.into_iter().map(source).collect(),
-        metrics: job.metrics,
-        maximize: job.maximize,
-        minimize: job.minimize,
-        current: job.current.map(source),
-    })
+fn text(reply: &Reply, form: AnswerForm) -> Result<String, Failure> {
+    match (reply, form) {
+        (Reply::Solved(found), form) => solve::text(found, form),
+        (Reply::Compared(found), AnswerForm::Table) => Ok(render::what_if::comparison(&found.answer, &found.names)),
+        (Reply::Compared(found), AnswerForm::Json) => write::json(&found.answer),
+        (Reply::Compared(found), AnswerForm::Yaml) => write::yaml(&found.answer),
+        (Reply::Swept(found), AnswerForm::Table) => {
+            Ok(render::what_if::sweep(&found.answer, &found.axes, &found.names))
+        }
+        (Reply::Swept(found), AnswerForm::Json) => write::json(&found.answer),
+        (Reply::Swept(found), AnswerForm::Yaml) => write::yaml(&found.answer),
+    }
 }

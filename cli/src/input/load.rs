@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cardinal_control::simulate::{Load, Shape};
+use cardinal_edge::failure::Failure;
+use cardinal_edge::finding::Finding;
 use cardinal_models::application::Application;
 use cardinal_models::diagnostic::{Source, did_you_mean};
 use cardinal_models::span::Span;
@@ -11,7 +13,6 @@ use cardinal_models::unit::{conversion, parse_quantity, parse_unit};
 use cardinal_solver::what_if::metric::metric_value;
 
 use super::files;
-use crate::failure::{Failure, Finding};
 
 /// The period of a wave that names none: a day.
 const DAY_MS: u64 = 86_400_000;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use cardinal_edge::failure::Failure;
+use cardinal_edge::front::{FrontAnswer, GoalAnswer};
 use plotters::prelude::*;
 
 use super::{Area, COLOURS, FONT, Picture, write};
-use crate::failure::Failure;
-use crate::front::{FrontAnswer, GoalAnswer};
 use crate::render::numbers::number;
 
 /// Draws the front into a file.

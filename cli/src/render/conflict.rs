@@ -1,12 +1,13 @@
 //! Why there is no placement, for people.
 
+use cardinal_edge::answer::Answer;
+use cardinal_edge::explanation::{ConflictAnswer, RemedyAnswer, RequirementAnswer};
+
 use super::diagnostics::clean;
 use super::numbers::{count, quantity};
 use super::style::{BOLD, paint};
 use super::table::{line, money};
 use super::why::{limit, said};
-use crate::answer::Answer;
-use crate::explanation::{ConflictAnswer, RemedyAnswer, RequirementAnswer};
 
 /// So many ways out are listed.
 const REMEDIES_SHOWN: usize = 8;

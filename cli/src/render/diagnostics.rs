@@ -1,12 +1,11 @@
-//! Findings on standard error, each with the line of the text underlined; and as data.
+//! Findings on standard error, each with the line of the text underlined.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use cardinal_edge::finding::Finding;
 use cardinal_models::diagnostic::{Severity, Source};
 use cardinal_models::span::Span;
-use serde_json::{Value, json};
 
 use super::style::{BOLD, paint};
-use crate::failure::Finding;
 
 /// Lines that are longer are not shown: minified JSON says nothing to people.
 const LINE_BYTES_MAX: usize = 1000;
@@ -117,28 +116,4 @@ fn window(text: &str, span: Span) -> Option<std::ops::Range<usize>> {
 /// The text without what a terminal could take for a command.
 pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
-}
-
-/// A finding as data.
-pub fn value(finding: &Finding) -> Value {
-    let diagnostic = &finding.diagnostic;
-    let span = diagnostic.span;
-    let source = finding.source.as_ref().filter(|_| !span.is_none());
-    let start = source.map(|s| s.line_column(span.start));
-    let end = source.map(|s| s.line_column(span.end));
-    json!({
-        "severity": match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
-        "message": diagnostic.message,
-        "help": diagnostic.help,
-        "file": finding.source.as_ref().map(|s| s.name.as_str()),
-        "line": start.map(|(line, _)| line),
-        "column": start.map(|(_, column)| column),
-        "end_line": end.map(|(line, _)| line),
-        "end_column": end.map(|(_, column)| column),
-        "text": source.map(|s| s.slice(span)),
-        "path": Some(&diagnostic.path).filter(|p| !p.is_empty()),
-    })
 }

@@ -1,13 +1,14 @@
 //! A Pareto front for people and spreadsheets.
 
+use cardinal_edge::failure::Failure;
+use cardinal_edge::front::{FrontAnswer, GoalAnswer};
+use cardinal_edge::what_if::Names;
+
 use super::diagnostics::clean;
 use super::numbers::{count, number, percent};
 use super::style::{BOLD, DIM, YELLOW, lines, paint, table_of};
 use super::table::line;
 use super::what_if::{choice_cells, choice_headers, costs, money_header};
-use crate::failure::Failure;
-use crate::front::{FrontAnswer, GoalAnswer};
-use crate::what_if::Names;
 
 fn words(goal: &GoalAnswer) -> String {
     format!("{} {}", goal.direction, clean(&goal.formula))

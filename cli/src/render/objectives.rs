@@ -1,11 +1,12 @@
 //! Several objectives and the soft constraints of an answer, for people.
 
+use cardinal_edge::answer::{Answer, ReachedAnswer, SoftAnswer};
+
 use super::diagnostics::clean;
 use super::numbers::{number, percent, quantity};
 use super::style::{YELLOW, lines, paint, table_of};
 use super::table::{line, title};
 use super::why::said;
-use crate::answer::{Answer, ReachedAnswer, SoftAnswer};
 
 /// What an objective is called.
 fn name(objective: &ReachedAnswer) -> String {

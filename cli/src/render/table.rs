@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use cardinal_edge::answer::{Answer, CurrentAnswer, NodeAnswer};
 use indexmap::IndexMap;
 
 use super::diagnostics::clean;
 use super::numbers::{HOURS_PER_MONTH, count, decimals, milliseconds, number, percent, power_of_ten, price};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table, table_of};
 use super::{conflict, objectives, traffic, why, why_not};
-use crate::answer::{Answer, CurrentAnswer, NodeAnswer};
 
 /// What ended a solve that is not proven to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Links and data sources for people.
 
+use cardinal_edge::answer::Answer;
+
 use super::diagnostics::clean;
 use super::numbers::{number, price};
 use super::style::{DIM, lines, paint, table};
 use super::table::{line, title};
-use crate::answer::Answer;
 
 /// What the cost is made of.
 pub fn split(out: &mut String, answer: &Answer) {

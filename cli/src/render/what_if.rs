@@ -1,13 +1,13 @@
 //! Scenarios side by side and sweeps, for people and spreadsheets.
 
+use cardinal_edge::failure::Failure;
+use cardinal_edge::what_if::{ChoiceAnswer, ComparisonAnswer, MovesAnswer, Names, SweepAnswer};
 use cardinal_solver::what_if::axis::Axis;
 
 use super::diagnostics::clean;
 use super::numbers::{count, decimals, number};
 use super::style::{BOLD, DIM, YELLOW, lines, paint, table_of};
 use super::table::{line, title};
-use crate::failure::Failure;
-use crate::what_if::{ChoiceAnswer, ComparisonAnswer, MovesAnswer, Names, SweepAnswer};
 
 /// A sweep with more points shows those where the decision changes.
 const POINTS_SHOWN: usize = 50;
@@ -112,7 +112,7 @@ pub fn sweep(answer: &SweepAnswer, axes: &[Axis], names: &Names) -> String {
     let mut rows = Vec::new();
     let mut hidden = 0;
     for (index, point) in answer.points.iter().enumerate() {
-        let is_same = |other: Option<&crate::what_if::PointAnswer>| {
+        let is_same = |other: Option<&cardinal_edge::what_if::PointAnswer>| {
             other.is_some_and(|o| {
                 o.choice.components == point.choice.components && o.choice.status == point.choice.status
             })

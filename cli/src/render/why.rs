@@ -1,13 +1,13 @@
 //! Why the answer is what it is, for people.
 
+use cardinal_edge::answer::{Answer, RuleAnswer};
+use cardinal_edge::explanation::{AlternativeAnswer, AlternativesAnswer, GainedAnswer, LimitAnswer, TermAnswer};
 use serde_json::Value;
 
 use super::diagnostics::clean;
 use super::numbers::{number, price, quantity};
 use super::style::{BOLD, DIM, lines, paint, table, table_of};
 use super::table::{explained_decimals, explained_money, line, title};
-use crate::answer::{Answer, RuleAnswer};
-use crate::explanation::{AlternativeAnswer, AlternativesAnswer, GainedAnswer, LimitAnswer, TermAnswer};
 
 /// So many groups of nodes are shown with what came next.
 const GROUPS_SHOWN: usize = 8;

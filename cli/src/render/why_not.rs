@@ -1,11 +1,12 @@
 //! Why not the placements that were asked for, for people.
 
+use cardinal_edge::answer::Answer;
+
 use super::conflict;
 use super::diagnostics::clean;
 use super::style::{BOLD, RED, YELLOW, paint};
 use super::table::{line, title};
 use super::why::{compared, term_rows};
-use crate::answer::Answer;
 
 /// One section for each alternative.
 pub fn section(out: &mut String, answer: &Answer) {

@@ -1,17 +1,17 @@
 //! `cardinal solve --isolated`: the solve runs in a worker process, which is ended when it is over its time or memory.
 
 use std::ffi::OsString;
-use std::sync::Arc;
 use std::time::Duration;
 
-use cardinal_models::diagnostic::Source;
-use cardinal_worker::{Answer, CatalogText, Cause, Form, Job, Phase, Program, Text, Watch, Worker};
+use cardinal_edge::failure::{Exit, Failure};
+use cardinal_edge::finding::Finding;
+use cardinal_edge::input::question::Texts;
+use cardinal_edge::job::pack;
+use cardinal_worker::{Cause, Form, Job, Phase, Program, Watch, Worker};
 
 use super::show;
 use crate::arguments::{AnswerForm, Color, Solve};
-use crate::failure::{Exit, Failure, Finding};
-use crate::input::catalogs::Given;
-use crate::input::question::Texts;
+use crate::input::question;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::render;
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Solves a model in a worker and prints the answer.
 pub fn run(arguments: &Solve, color: Color) -> Result<Exit, Failure> {
-    let texts = Texts::read(&arguments.question.inputs)?;
+    let texts = question::texts(&arguments.question.inputs)?;
     let limit = arguments.question.inputs.time_limit.0;
     let job = job(&texts, arguments);
     let cancel = interrupt::watch();
@@ -39,7 +39,7 @@ pub fn run(arguments: &Solve, color: Color) -> Result<Exit, Failure> {
                 render::diagnostics::note(answer.refusal.trim_end_matches('\n'));
             }
             show(&answer.text, form)?;
-            Ok(exit(&answer))
+            Ok(Exit::of(answer.exit))
         }
         Err(failure) => match failure.incumbent {
             Some(incumbent) => {
@@ -64,29 +64,10 @@ pub fn run(arguments: &Solve, color: Color) -> Result<Exit, Failure> {
     }
 }
 
-fn text(source: &Arc<Source>) -> Text {
-    Text { name: source.name.clone(), text: source.text.clone() }
-}
-
 fn job(texts: &Texts, arguments: &Solve) -> Job {
     let inputs = &arguments.question.inputs;
     let millis = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1);
     Job {
-        model: text(&texts.model),
-        from: texts.from.map(|format| format.name().to_owned()),
-        catalogs: texts
-            .catalogs
-            .iter()
-            .map(|given| match given {
-                Given::Builtin => CatalogText::Builtin,
-                Given::Text(source) => CatalogText::Text(text(source)),
-            })
-            .collect(),
-        networks: texts.networks.iter().map(text).collect(),
-        metrics: texts.metrics.clone(),
-        maximize: texts.maximize.clone(),
-        minimize: texts.minimize.clone(),
-        current: texts.current.as_ref().map(text),
         time_limit_ms: inputs.time_limit.0.map(millis),
         gap: inputs.gap,
         explain: !arguments.no_explain,
@@ -95,6 +76,7 @@ fn job(texts: &Texts, arguments: &Solve) -> Job {
             AnswerForm::Json => Form::Json,
             AnswerForm::Yaml => Form::Yaml,
         },
+        ..pack(texts)
     }
 }
 
@@ -107,11 +89,6 @@ fn program(memory_limit: Option<u64>, color: Color) -> Result<Program, Failure> 
         arguments.extend(["--memory-limit".to_owned(), format!("{bytes} B")].map(OsString::from));
     }
     Ok(Program { path, arguments })
-}
-
-fn exit(answer: &Answer) -> Exit {
-    let all = [Exit::Solved, Exit::Invalid, Exit::Infeasible, Exit::Limit];
-    all.into_iter().find(|exit| exit.code() == answer.exit).unwrap_or(Exit::Internal)
 }
 
 fn internal(error: &dyn std::error::Error) -> Failure {

@@ -1,10 +1,11 @@
-//! Metric values of the command line.
+//! Metric values from texts.
 
 use cardinal_models::application::Application;
 use cardinal_models::diagnostic::did_you_mean;
 use cardinal_solver::what_if::metric::metric_value;
 
-use crate::failure::{Failure, Finding};
+use crate::failure::Failure;
+use crate::finding::Finding;
 
 /// The values of the metrics of an application, from texts like `rt=120ms`; all mistakes at once.
 pub fn read(application: &Application, given: &[String]) -> Result<Vec<Option<f64>>, Failure> {

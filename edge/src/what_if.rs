@@ -1,16 +1,21 @@
-//! The answers of a what-if as plain data: scenarios side by side, and sweeps.
+//! What-ifs: scenarios side by side, and sweeps; their answers as plain data.
+
+pub mod compare;
+pub mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
+use cardinal_solver::what_if::Question;
 use cardinal_solver::what_if::choice::{Choice, Moves, Nodes};
 use cardinal_solver::what_if::sweep::Break;
 use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::answer::{ComponentAnswer, ObjectiveAnswer, finite};
+use crate::failure::Exit;
 
 /// Scenarios side by side.
 #[derive(Debug, Serialize)]
@@ -242,5 +247,27 @@ pub fn break_point(
         exact: found.is_exact,
         before,
         after,
+    }
+}
+
+fn objective(question: &Question) -> ObjectiveAnswer {
+    let objective = &question.snapshot.application.objective;
+    ObjectiveAnswer {
+        direction: objective.direction.as_str(),
+        formula: objective.text.clone(),
+        is_default: objective.is_default,
+    }
+}
+
+/// The exit status that answers stand for.
+fn exit(choices: &[Choice], is_cancelled: bool) -> Exit {
+    if choices.iter().any(|choice| choice.failure.is_some()) {
+        Exit::Invalid
+    } else if is_cancelled || choices.iter().any(|choice| !choice.is_settled()) {
+        Exit::Limit
+    } else if choices.iter().all(|choice| choice.cost.is_none()) {
+        Exit::Infeasible
+    } else {
+        Exit::Solved
     }
 }

@@ -13,7 +13,9 @@ use cardinal_models::placement::{
 use cardinal_models::quantity::Price;
 use cardinal_models::span::Span;
 
-use crate::failure::{Failure, Finding};
+use super::place::span_at;
+use crate::failure::Failure;
+use crate::finding::Finding;
 
 /// Makes out what runs now.
 pub fn interpret(
@@ -65,14 +67,6 @@ fn parse(source: &Arc<Source>) -> Result<Deployment, Finding> {
         let message = text.lines().next().unwrap_or("it cannot be read").to_owned();
         wrong(message, place)
     })
-}
-
-/// The place of a line and column, both from 1.
-fn span_at(text: &str, line: usize, column: usize) -> Span {
-    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let rest = text.get(start..).unwrap_or("");
-    let at = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.trim_end().len(), |(i, _)| i);
-    Span::new(start + at, (start + at + 1).min(text.len()))
 }
 
 struct Reading<'a> {

@@ -7,7 +7,8 @@ use cardinal_models::span::Span;
 use cardinal_solver::SolveError;
 use cardinal_solver::formulation::FormulateError;
 
-use crate::failure::{Failure, Finding};
+use crate::failure::Failure;
+use crate::finding::Finding;
 use crate::input::model::Model;
 
 /// The failure that a solver's error is: of the input with its places, or of Cardinal itself.

@@ -1,4 +1,4 @@
-//! Answers for programs.
+//! Documents for programs.
 
 use serde::Serialize;
 

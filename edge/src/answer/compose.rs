@@ -21,10 +21,10 @@ use super::{
     Answer, CatalogAnswer, ChangeAnswer, CommitmentAnswer, ComponentAnswer, CurrentAnswer, MetricAnswer, NodeAnswer,
     ObjectiveAnswer, ProofAnswer, ReductionAnswer, TimingAnswer, WarningAnswer, finite,
 };
-use crate::clock;
+use crate::date;
 use crate::explanation::ExplanationAnswer;
 use crate::explanation::compose::rule;
-use crate::failure::Finding;
+use crate::finding::Finding;
 use crate::input::model::Model;
 
 /// What an answer is made of.
@@ -104,7 +104,7 @@ pub fn compose(parts: Composition<'_>) -> Answer {
             used: application.components.iter().any(|c| matches!(c.choice, Choice::Offers)),
             offers: catalog.offers().iter().filter(|o| o.configuration.is_none()).count(),
             date: told(&catalog.date),
-            age_days: clock::age_days(&catalog.date, today),
+            age_days: date::age_days(&catalog.date, today),
             source: told(&catalog.source),
         },
         proof: proof(application, outcome),

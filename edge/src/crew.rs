@@ -1,20 +1,18 @@
-//! Runs the solves of a what-if on several threads, each on one, with a progress bar on a terminal.
+//! Runs the solves of a what-if on several threads, each on one.
 
-use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cardinal_solver::Settings;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A stack that holds the evaluation of deep formulas.
 const STACK_BYTES: usize = 64 << 20;
 
 /// How the solves run.
-#[derive(Clone, Debug)]
-pub struct Crew {
+#[derive(Clone)]
+pub struct Crew<'w> {
     /// How many at a time.
     pub jobs: usize,
     /// The limits of one solve; its flag stops all of them.
@@ -23,9 +21,11 @@ pub struct Crew {
     pub deadline: Option<Instant>,
     /// When this is set, everything ends.
     pub cancel: Arc<AtomicBool>,
+    /// Hears how many solves are done, of how many that are known.
+    pub watch: &'w (dyn Fn(usize, usize) + Sync),
 }
 
-impl Crew {
+impl Crew<'_> {
     /// As many threads as asked for, or as there are processors.
     pub fn size(asked: Option<u16>) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -61,7 +61,6 @@ impl Crew {
         S: Send,
         T: Send,
     {
-        let bar = bar();
         let shared = Mutex::new(work);
         let changed = Condvar::new();
         let one = || {
@@ -82,8 +81,7 @@ impl Crew {
                 work = lock(&shared);
                 tell(&mut work, task, answer);
                 let (done, total) = progress(&work);
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
+                (self.watch)(done, total);
                 changed.notify_all();
             }
         };
@@ -97,7 +95,6 @@ impl Crew {
             }
             one();
         });
-        bar.finish_and_clear();
         shared.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,15 +102,4 @@ impl Crew {
 /// The lock; a thread that panicked while it held it has printed why.
 fn lock<S>(shared: &Mutex<S>) -> MutexGuard<'_, S> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn bar() -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(1), target);
-    let style = ProgressStyle::with_template("solving [{bar:40}] {pos} of {len}, {eta} left; Ctrl-C for what is known");
-    match style {
-        Ok(style) => bar.with_style(style.progress_chars("=> ")),
-        Err(_) => bar,
-    }
 }
