@@ -129,6 +129,8 @@ pub fn perform(
         Purpose::Solve => Why::Nothing,
         Purpose::Explain(alternatives) => Why::fully(&asked, alternatives)?,
         Purpose::Compare(_) | Purpose::Sweep(_) => return what_if(asked, purpose, settings, started, desk),
+        // Decisions are the loop's, above this room.
+        Purpose::Decide(_) => return Err(Failure::internal("this job is a decision")),
     };
     let manner = Manner { settings, why, started, today };
     if let Some(answer) = guess(&asked, &manner) {

@@ -118,6 +118,8 @@ pub enum Purpose {
     Compare(Vec<Text>),
     /// The best placement over one range or two, `WHAT=LOW..HIGH[:log][:STEPS]` each, and where it changes.
     Sweep(Vec<String>),
+    /// The decision of the service on this input, a JSON text: metrics, the deployment and the limits come from there.
+    Decide(String),
 }
 
 impl Purpose {

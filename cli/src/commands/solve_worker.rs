@@ -7,7 +7,7 @@ use cardinal_edge::finding::Finding;
 use cardinal_edge::job::{Reply, perform};
 use cardinal_edge::solve::Answered;
 use cardinal_edge::write;
-use cardinal_worker::{Answer, Desk, Form, Job, confine, serve};
+use cardinal_worker::{Answer, Desk, Form, Job, Phase, Purpose, confine, serve};
 use serde_json::json;
 
 use super::solve;
@@ -37,6 +37,10 @@ pub fn run(arguments: &SolveWorker) -> Result<Exit, Failure> {
 }
 
 fn answer(job: Job, desk: &Desk) -> Result<Answer, Failure> {
+    if matches!(job.purpose, Purpose::Decide(_)) {
+        desk.enter(Phase::Solving);
+        return Ok(cardinal_control::host::answer(&job));
+    }
     let form = match job.form {
         Form::Json => AnswerForm::Json,
         Form::Yaml => AnswerForm::Yaml,

@@ -392,6 +392,14 @@ impl ApplicationLoop {
         Ok(ApplicationLoop { state, executor, executor_wake: None, lost_touch: true })
     }
 
+    /// The loop of an application whose name was used before: numbers of decisions and generations of plans go on.
+    #[must_use]
+    pub fn after(mut self, former: &LoopState) -> Self {
+        self.state.decisions = former.decisions;
+        self.state.head = former.head.clone();
+        self
+    }
+
     /// What the loop remembers.
     pub fn state(&self) -> &LoopState {
         &self.state

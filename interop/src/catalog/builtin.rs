@@ -5,6 +5,11 @@ use cardinal_models::diagnostic::Source;
 
 use super::native_csv;
 
+/// The text of the built-in catalog, as [`super::read_catalog`] takes it.
+pub fn builtin_text() -> &'static str {
+    TEXT
+}
+
 const TEXT: &str = include_str!("../../catalogs/builtin.csv");
 
 /// Some hundred common offers of the public clouds in several countries and an example of a private cloud, with list

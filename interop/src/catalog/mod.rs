@@ -27,7 +27,7 @@ use cardinal_models::catalog::Catalog;
 use cardinal_models::diagnostic::{Diagnostic, Diagnostics, Source};
 use cardinal_models::span::Span;
 
-pub use builtin::builtin;
+pub use builtin::{builtin, builtin_text};
 pub use convert::{convert_currency, merge};
 pub use native::COLUMNS;
 pub use network::{NETWORK_COLUMNS, PricedNetwork, builtin_network, network_csv, read_network};

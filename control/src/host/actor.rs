@@ -1,0 +1,362 @@
+//! The task of one application: events in, one after the other; each step is made durable before anything is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardinal_adapter::journal::Entry;
+use cardinal_store::{Application, Commit, Lease, Status, Store, StoreError};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::driver::{DriverError, Hands};
+use super::record::{self, Ground};
+use super::resources::{self, LoadError, Loaded};
+use super::settings::ServiceSettings;
+use super::Shared;
+use super::stats::Since;
+use crate::decide::Resources;
+use crate::metrics::MetricReading;
+use crate::state::{Act, ApplicationLoop, Course, Event, LoopState, Order, RecoverError, Step};
+
+/// Events that wait for their turn; answers are never dropped, so there is no bound but the calls under way.
+type Inbox = mpsc::UnboundedReceiver<(Event, Since)>;
+
+/// The longest wait between two attempts to write.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// Why an application cannot be looked after.
+#[derive(Debug, thiserror::Error)]
+pub enum ActorError {
+    /// The store does not give or take something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored model or catalog cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// There is no driver.
+    #[error("no driver")]
+    Driver(#[from] DriverError),
+    /// The journal does not fit.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The stored state cannot be read.
+    #[error("the stored state of the loop cannot be read")]
+    State(#[from] serde_json::Error),
+    /// The settings make no sense.
+    #[error("settings: {0}")]
+    Settings(String),
+}
+
+/// One application that this host leads.
+pub struct Actor {
+    shared: Arc<Shared>,
+    lease: Lease,
+    running: ApplicationLoop,
+    loaded: Loaded,
+    settings: ServiceSettings,
+    generation: i64,
+    hands: Hands,
+    /// The state as it is stored.
+    stored: Option<LoopState>,
+    /// When the loop wants to be woken.
+    wake: tokio::time::Instant,
+    inbox: Inbox,
+    answers: mpsc::UnboundedSender<(Event, Since)>,
+    poke: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// Whether the application is looked after any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Going {
+    On,
+    Over,
+}
+
+impl Actor {
+    /// Takes an application over where its last leader left it.
+    pub async fn begin(
+        shared: Arc<Shared>,
+        lease: Lease,
+        poke: Arc<Notify>,
+        stop: CancellationToken,
+    ) -> Result<(Self, mpsc::UnboundedSender<(Event, Since)>), ActorError> {
+        let store = &shared.store;
+        let application = store.application(&lease.application).await?;
+        let (loaded, settings) = load(&shared, &application).await?;
+        let hands = Hands::of(&application.name, &settings.driver, store, &shared.wire).await?;
+        let stored = match store.loop_state(&application.name).await? {
+            Some(text) => Some(serde_json::from_str::<LoopState>(&text)?),
+            None => None,
+        };
+        let running = match &stored {
+            Some(state) => {
+                let journal = match record::executing(state) {
+                    Some(plan) => journal(store, plan).await?,
+                    None => Vec::new(),
+                };
+                ApplicationLoop::recover(state.clone(), &journal)?
+            }
+            None => {
+                let numbers = settings.loop_settings(&loaded.resources.application);
+                let numbers = numbers.map_err(|mistakes| ActorError::Settings(mistakes.join("; ")))?;
+                let (model, catalog) = (loaded.model, loaded.catalog.digest);
+                let fresh = ApplicationLoop::new(&application.name, model, catalog, numbers, shared.now());
+                match store.former_loop_state(&application.name).await? {
+                    Some(text) => fresh.after(&serde_json::from_str(&text)?),
+                    None => fresh,
+                }
+            }
+        };
+        let (answers, inbox) = mpsc::unbounded_channel();
+        let outside = answers.clone();
+        let actor = Actor {
+            lease,
+            running,
+            loaded,
+            settings,
+            generation: application.generation,
+            hands,
+            stored,
+            wake: tokio::time::Instant::now(),
+            inbox,
+            answers,
+            poke,
+            stop,
+            shared,
+        };
+        Ok((actor, outside))
+    }
+
+    /// Looks after the application until it is gone, the lease is lost or the host stops.
+    pub async fn run(mut self) {
+        let name = self.lease.application.clone();
+        match self.go().await {
+            Ok(()) => debug!(application = name, "let go"),
+            Err(ActorError::Store(StoreError::Fenced)) => {
+                info!(application = name, "another replica leads the application now");
+            }
+            Err(error) => error!(application = name, error = &error as &dyn std::error::Error, "cannot go on"),
+        }
+    }
+
+    async fn go(&mut self) -> Result<(), ActorError> {
+        let known = self.shared.store.metrics(&self.lease.application).await?;
+        let first = (Event::Metrics(known.into_iter().map(reading).collect()), Since::none());
+        if self.take(vec![first], Vec::new()).await? == Going::Over || self.look().await? == Going::Over {
+            return Ok(());
+        }
+        loop {
+            let stop = self.stop.clone();
+            let going = tokio::select! {
+                biased;
+                () = stop.cancelled() => Going::Over,
+                Some((event, since)) = self.inbox.recv() => self.take(vec![(event, since)], Vec::new()).await?,
+                () = self.poke.notified() => self.look().await?,
+                () = tokio::time::sleep_until(self.wake) => self.take(vec![(Event::Wake, Since::none())], Vec::new()).await?,
+            };
+            if going == Going::Over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What has changed in the store: the model, the catalog, metrics, orders.
+    async fn look(&mut self) -> Result<Going, ActorError> {
+        let store = self.shared.store.clone();
+        let name = self.lease.application.clone();
+        let application = match store.application(&name).await {
+            Ok(application) if application.status == Status::Gone => return Ok(Going::Over),
+            Ok(application) => application,
+            Err(StoreError::NotFound { .. }) => return Ok(Going::Over),
+            Err(error) => return Err(error.into()),
+        };
+        let mut events = Vec::new();
+        self.look_at_model(&application, &mut events).await?;
+        self.look_at_catalog(&mut events).await?;
+        let mut taken = Vec::new();
+        for row in store.orders(&name).await? {
+            taken.push(row.id);
+            match serde_json::from_str::<Order>(&row.order) {
+                Ok(order) => events.push((Event::Person { by: row.by, order }, Since::none())),
+                Err(error) => warn!(application = name, order = row.id, %error, "an order cannot be read"),
+            }
+        }
+        if events.is_empty() {
+            events.push((Event::Wake, Since::none()));
+        }
+        self.take(events, taken).await
+    }
+
+    async fn look_at_model(
+        &mut self,
+        application: &Application,
+        events: &mut Vec<(Event, Since)>,
+    ) -> Result<(), ActorError> {
+        let is_new = application.generation != self.generation;
+        if !is_new && application.digest == self.running.state().model {
+            return Ok(());
+        }
+        let (loaded, settings) = load(&self.shared, application).await?;
+        let numbers = settings.loop_settings(&loaded.resources.application);
+        let numbers = numbers.map_err(|mistakes| ActorError::Settings(mistakes.join("; ")))?;
+        if settings.driver != self.settings.driver {
+            self.hands = Hands::of(&application.name, &settings.driver, &self.shared.store, &self.shared.wire).await?;
+        }
+        (self.loaded, self.settings, self.generation) = (loaded, settings, application.generation);
+        events.push((Event::Model { model: self.loaded.model, settings: Box::new(numbers) }, Since::none()));
+        Ok(())
+    }
+
+    async fn look_at_catalog(&mut self, events: &mut Vec<(Event, Since)>) -> Result<(), ActorError> {
+        let digest = self.shared.current_catalog().await?;
+        if digest != self.loaded.catalog.digest {
+            self.loaded.catalog = self.shared.library.catalog(&self.shared.store, digest).await?;
+            self.loaded.resources.catalog = self.loaded.catalog.catalog.clone();
+        }
+        if digest != self.running.state().catalog {
+            events.push((Event::Catalog { catalog: digest }, Since::none()));
+        }
+        Ok(())
+    }
+
+    /// Steps through events, makes what follows durable, then does it.
+    async fn take(&mut self, events: Vec<(Event, Since)>, orders: Vec<i64>) -> Result<Going, ActorError> {
+        let (mut commit, mut acts) = (Commit::default(), Vec::new());
+        let mut news = None;
+        let mut latest = Since::none();
+        for (event, since) in events {
+            latest = latest.or(since);
+            let now = self.shared.now();
+            let deciding = match &self.running.state().course {
+                Course::Deciding { input } => Some(input.clone()),
+                _ => None,
+            };
+            let Step { writes, acts: more, wake_at } = self.running.step(now, &self.loaded.resources, event);
+            let stored = news.as_deref().or(self.stored.as_ref());
+            let (rows, state) = record::rows(writes, &Ground { stored, deciding: deciding.as_deref(), now });
+            self.shared.stats.count(&rows, since, now);
+            join(&mut commit, rows);
+            news = state.or(news);
+            acts.extend(more);
+            if let Some(at) = wake_at {
+                self.wake = tokio::time::Instant::now() + Duration::from_millis(at.ms_since(now).min(86_400_000));
+            }
+        }
+        commit.orders = orders;
+        self.write(&commit).await?;
+        if let Some(state) = news {
+            self.stored = Some(*state);
+        }
+        for act in acts {
+            self.act(act, latest);
+        }
+        let gone = self.running.state().course == Course::Gone;
+        Ok(if gone { Going::Over } else { Going::On })
+    }
+
+    /// Writes until it is written: nothing may be done before.
+    async fn write(&mut self, commit: &Commit) -> Result<(), ActorError> {
+        if *commit == Commit::default() {
+            return Ok(());
+        }
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match self.shared.store.commit(&self.lease, self.shared.now(), commit).await {
+                Ok(event) => {
+                    self.shared.written(event);
+                    return Ok(());
+                }
+                Err(error @ StoreError::Unavailable { .. }) => {
+                    warn!(application = self.lease.application, %error, "not written; it is tried again");
+                    self.shared.stats.unwritten();
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(RETRY_MAX);
+                    if self.stop.is_cancelled() {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Begins something; its answer comes back as an event.
+    fn act(&self, act: Act, since: Since) {
+        let (shared, answers, lease) = (self.shared.clone(), self.answers.clone(), self.lease.clone());
+        let hands = self.hands.clone();
+        match act {
+            Act::Decide(input) => {
+                let loaded = self.loaded.clone();
+                tokio::spawn(async move {
+                    let decision = shared.decide(*input, loaded).await;
+                    if let Some(decision) = decision {
+                        // The loop may be over by now.
+                        let _ = answers.send((Event::Decided(Box::new(decision)), since));
+                    }
+                });
+            }
+            Act::Call(call) => {
+                tokio::spawn(async move {
+                    if !shared.still_leads(&lease) {
+                        return;
+                    }
+                    let (token, attempt) = (call.token, call.attempt);
+                    shared.stats.called();
+                    let result = hands.act(&lease, shared.now(), *call).await;
+                    let _ = answers.send((Event::Answered { token, attempt, result }, Since::none()));
+                });
+            }
+            Act::Observe => {
+                tokio::spawn(async move {
+                    match hands.observe(shared.now(), &lease.application).await {
+                        Ok(seen) => drop(answers.send((Event::Observed(Box::new(seen)), Since::none()))),
+                        // It is looked at again in its time.
+                        Err(error) => warn!(application = lease.application, %error, "what runs cannot be seen"),
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// The model and the offers of an application, and how it is to be looked after.
+async fn load(shared: &Shared, application: &Application) -> Result<(Loaded, ServiceSettings), ActorError> {
+    let model = shared.store.model(&application.name, application.generation).await?;
+    let digest = shared.current_catalog().await?;
+    let catalog = shared.library.catalog(&shared.store, digest).await?;
+    let meaning = resources::application(&application.name, &application.format, &model.text)?;
+    let settings = ServiceSettings::parse(&application.settings).map_err(ActorError::Settings)?;
+    let loaded = Loaded {
+        resources: Resources { application: meaning, catalog: catalog.catalog.clone() },
+        model: model.version.digest,
+        format: model.version.format,
+        model_text: model.text.into(),
+        catalog,
+    };
+    Ok((loaded, settings))
+}
+
+async fn journal(store: &Store, plan: cardinal_adapter::digest::Digest) -> Result<Vec<Entry>, ActorError> {
+    let lines = store.journal(plan).await?;
+    let entries: Result<Vec<Entry>, _> = lines.iter().map(|line| serde_json::from_str(line)).collect();
+    Ok(entries?)
+}
+
+/// A value as the loop takes it.
+pub fn reading(row: cardinal_store::MetricRow) -> (String, MetricReading) {
+    (row.name, MetricReading { value: row.value, at: row.at })
+}
+
+/// Puts the rows of a later step behind those of an earlier one.
+fn join(commit: &mut Commit, later: Commit) {
+    let Commit { state, decisions, plans, plan_statuses, journal, events, status, .. } = later;
+    commit.state = state.or(commit.state.take());
+    commit.decisions.extend(decisions);
+    commit.plans.extend(plans);
+    commit.plan_statuses.extend(plan_statuses);
+    commit.journal.extend(journal);
+    commit.events.extend(events);
+    commit.status = status.or(commit.status.take());
+}
