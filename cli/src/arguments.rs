@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod serve;
+pub mod service;
 pub mod simulate;
 
 use std::path::PathBuf;
@@ -50,6 +52,38 @@ pub enum Command {
     WhatIf(Box<WhatIf>),
     /// Run the loop against a simulated cloud in virtual time: load, faults, lost nodes, deaths of the process
     Simulate(Box<simulate::Simulate>),
+    /// Keep applications at their optimal deployments, over REST: the service
+    Serve(Box<serve::Serve>),
+    /// Make, list and revoke the tokens of the service
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        command: serve::Token,
+    },
+    /// Submit, list, show, steer and delete the applications of a service
+    App {
+        /// What to do.
+        #[command(subcommand)]
+        command: service::App,
+    },
+    /// Show, approve and reject the plans of a service
+    Plan {
+        /// What to do.
+        #[command(subcommand)]
+        command: service::PlanCommand,
+    },
+    /// List the decisions of a service about an application, or show one with its reasons
+    Decisions(service::Decisions),
+    /// Follow what happens in a service, as it happens
+    Watch(service::WatchCommand),
+    /// Send values of metrics to a service, or show what it knows
+    Metrics {
+        /// What to do.
+        #[command(subcommand)]
+        command: service::Metrics,
+    },
+    /// Make a stored decision of the service again, from everything that it depended on
+    Replay(serve::Replay),
     /// Find the Pareto front of two objectives, such as cost against latency: every point proven
     Pareto(Box<Pareto>),
     /// Report every mistake of a model, with its place and the mend

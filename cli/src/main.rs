@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod client;
 mod clock;
 mod commands;
 mod input;
@@ -46,6 +47,14 @@ fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
         Command::Explain(explain) => commands::explain::run(&explain, started),
         Command::WhatIf(what_if) => commands::what_if::run(&what_if, started),
         Command::Simulate(simulate) => commands::simulate::run(&simulate),
+        Command::Serve(serve) => commands::serve::run(&serve),
+        Command::Token { command } => commands::token::run(&command),
+        Command::App { command } => commands::service::app(&command),
+        Command::Plan { command } => commands::service::plan(&command),
+        Command::Decisions(decisions) => commands::service::decisions(&decisions),
+        Command::Watch(watch) => commands::service::watch(&watch),
+        Command::Metrics { command } => commands::service::metrics(&command),
+        Command::Replay(replay) => commands::replay::run(&replay),
         Command::Pareto(pareto) => commands::pareto::run(&pareto, started),
         Command::Check(check) => commands::check::run(&check),
         Command::Convert(convert) => commands::convert::run(&convert),

@@ -7,6 +7,7 @@ pub mod network;
 pub mod numbers;
 pub mod objectives;
 pub mod offers;
+pub mod service;
 pub mod simulate;
 pub mod style;
 pub mod table;

@@ -1,6 +1,7 @@
 //! The numbers of the loop. Every one has a default and can be set for each application.
 
 use cardinal_adapter::diff::StartupTimes;
+use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_adapter::execute::ExecutePolicy;
 use cardinal_adapter::gate::GatePolicy;
 use cardinal_adapter::plan::Rolling;
@@ -46,6 +47,9 @@ pub struct LoopSettings {
     pub retry_ms_max: u64,
     /// How long a proposed plan waits for a person, in milliseconds. Default: 24 hours.
     pub approval_ms: u64,
+    /// What carries the actions out. Default: the simulated cloud.
+    #[serde(skip_serializing_if = "DriverSettings::is_default")]
+    pub driver: DriverSettings,
 }
 
 impl Default for LoopSettings {
@@ -66,6 +70,7 @@ impl Default for LoopSettings {
             retry_ms: 60_000,
             retry_ms_max: 3_600_000,
             approval_ms: 86_400_000,
+            driver: DriverSettings::default(),
         }
     }
 }
@@ -101,6 +106,37 @@ impl LoopSettings {
             mistakes.push("solve.time_limit_ms is 0; write a number of milliseconds, such as 10000".to_owned());
         }
         mistakes
+    }
+}
+
+/// What carries the actions of an application out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DriverSettings {
+    /// The simulated cloud, kept in the store.
+    Simulated {
+        /// Its start-up times and faults. They count when the application first runs; what is there stays as it is.
+        #[serde(default)]
+        cloud: Box<CloudSettings>,
+    },
+    /// An automation of one's own, by signed HTTP requests.
+    Webhook {
+        /// Its address.
+        url: String,
+        /// The name of the stored secret that signs the requests.
+        secret: String,
+    },
+}
+
+impl DriverSettings {
+    fn is_default(&self) -> bool {
+        *self == DriverSettings::default()
+    }
+}
+
+impl Default for DriverSettings {
+    fn default() -> Self {
+        DriverSettings::Simulated { cloud: Box::default() }
     }
 }
 

@@ -12,11 +12,11 @@ use tracing::{debug, error, info, warn};
 use super::driver::{DriverError, Hands};
 use super::record::{self, Ground};
 use super::resources::{self, LoadError, Loaded};
-use super::settings::ServiceSettings;
 use super::Shared;
 use super::stats::Since;
 use crate::decide::Resources;
 use crate::metrics::MetricReading;
+use crate::settings::{DriverSettings, LoopSettings};
 use crate::state::{Act, ApplicationLoop, Course, Event, LoopState, Order, RecoverError, Step};
 
 /// Events that wait for their turn; answers are never dropped, so there is no bound but the calls under way.
@@ -54,7 +54,7 @@ pub struct Actor {
     lease: Lease,
     running: ApplicationLoop,
     loaded: Loaded,
-    settings: ServiceSettings,
+    driver: DriverSettings,
     generation: i64,
     hands: Hands,
     /// The state as it is stored.
@@ -99,9 +99,7 @@ impl Actor {
                 ApplicationLoop::recover(state.clone(), &journal)?
             }
             None => {
-                let numbers = settings.loop_settings(&loaded.resources.application);
-                let numbers = numbers.map_err(|mistakes| ActorError::Settings(mistakes.join("; ")))?;
-                let (model, catalog) = (loaded.model, loaded.catalog.digest);
+                let (model, catalog, numbers) = (loaded.model, loaded.catalog.digest, settings.clone());
                 let fresh = ApplicationLoop::new(&application.name, model, catalog, numbers, shared.now());
                 match store.former_loop_state(&application.name).await? {
                     Some(text) => fresh.after(&serde_json::from_str(&text)?),
@@ -115,7 +113,7 @@ impl Actor {
             lease,
             running,
             loaded,
-            settings,
+            driver: settings.driver,
             generation: application.generation,
             hands,
             stored,
@@ -134,7 +132,7 @@ impl Actor {
         let name = self.lease.application.clone();
         match self.go().await {
             Ok(()) => debug!(application = name, "let go"),
-            Err(ActorError::Store(StoreError::Fenced)) => {
+            Err(ActorError::Store(StoreError::Fenced { .. })) => {
                 info!(application = name, "another replica leads the application now");
             }
             Err(error) => error!(application = name, error = &error as &dyn std::error::Error, "cannot go on"),
@@ -199,13 +197,11 @@ impl Actor {
             return Ok(());
         }
         let (loaded, settings) = load(&self.shared, application).await?;
-        let numbers = settings.loop_settings(&loaded.resources.application);
-        let numbers = numbers.map_err(|mistakes| ActorError::Settings(mistakes.join("; ")))?;
-        if settings.driver != self.settings.driver {
+        if settings.driver != self.driver {
             self.hands = Hands::of(&application.name, &settings.driver, &self.shared.store, &self.shared.wire).await?;
         }
-        (self.loaded, self.settings, self.generation) = (loaded, settings, application.generation);
-        events.push((Event::Model { model: self.loaded.model, settings: Box::new(numbers) }, Since::none()));
+        (self.loaded, self.driver, self.generation) = (loaded, settings.driver.clone(), application.generation);
+        events.push((Event::Model { model: self.loaded.model, settings: Box::new(settings) }, Since::none()));
         Ok(())
     }
 
@@ -322,12 +318,12 @@ impl Actor {
 }
 
 /// The model and the offers of an application, and how it is to be looked after.
-async fn load(shared: &Shared, application: &Application) -> Result<(Loaded, ServiceSettings), ActorError> {
+async fn load(shared: &Shared, application: &Application) -> Result<(Loaded, LoopSettings), ActorError> {
     let model = shared.store.model(&application.name, application.generation).await?;
     let digest = shared.current_catalog().await?;
     let catalog = shared.library.catalog(&shared.store, digest).await?;
     let meaning = resources::application(&application.name, &application.format, &model.text)?;
-    let settings = ServiceSettings::parse(&application.settings).map_err(ActorError::Settings)?;
+    let settings = settings(&application.settings, &meaning)?;
     let loaded = Loaded {
         resources: Resources { application: meaning, catalog: catalog.catalog.clone() },
         model: model.version.digest,
@@ -336,6 +332,17 @@ async fn load(shared: &Shared, application: &Application) -> Result<(Loaded, Ser
         catalog,
     };
     Ok((loaded, settings))
+}
+
+/// How an application is to be looked after: as is stored, or as its model says.
+fn settings(stored: &str, meaning: &cardinal_models::application::Application) -> Result<LoopSettings, ActorError> {
+    if stored.trim().is_empty() {
+        return Ok(LoopSettings::of(meaning));
+    }
+    let settings: LoopSettings =
+        serde_json::from_str(stored).map_err(|error| ActorError::Settings(error.to_string()))?;
+    let mistakes = settings.mistakes();
+    if mistakes.is_empty() { Ok(settings) } else { Err(ActorError::Settings(mistakes.join("; "))) }
 }
 
 async fn journal(store: &Store, plan: cardinal_adapter::digest::Digest) -> Result<Vec<Entry>, ActorError> {

@@ -9,7 +9,7 @@ use cardinal_adapter::time::UnixMs;
 use cardinal_store::{Lease, Store, StoreError};
 use tokio::sync::Mutex;
 
-use super::settings::DriverSettings;
+use crate::settings::DriverSettings;
 
 /// What carries an application's actions out.
 #[derive(Clone)]

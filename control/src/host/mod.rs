@@ -28,7 +28,6 @@ mod decider;
 mod driver;
 mod record;
 mod resources;
-mod settings;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -38,7 +37,6 @@ pub use actor::ActorError;
 pub use decider::{Decider, InWorkers, answer, job};
 pub use driver::{DriverError, Hands, Wire};
 pub use resources::{Library, LoadError, Loaded, Offers, application};
-pub use settings::{DriverSettings, ServiceSettings};
 pub use stats::{LATENCY_MS, Latency, Since, Stats};
 
 use crate::decision::Decision;
@@ -392,7 +390,7 @@ impl Manager {
             }
             self.changes = upto;
             // What could not be used may have been mended.
-            changed.iter().for_each(|name| drop(self.again.remove(name)));
+            changed.iter().for_each(|name| _ = self.again.remove(name));
             if changed.iter().any(|name| !self.reach.contains_key(name)) {
                 self.lead().await?;
             }
