@@ -21,7 +21,7 @@ async fn names(store: &Store) -> Vec<String> {
     all.rows.into_iter().map(|a| a.name).collect()
 }
 
-/// As a child whose files may not grow beyond a limit: submits until that fails, lifts the limit, and goes on.
+/// As a child whose files may not grow beyond a limit: submits until that fails, twice, lifts the limit, and goes on.
 #[test]
 #[allow(clippy::disallowed_methods)]
 fn child_fills_the_disk() {
@@ -29,19 +29,20 @@ fn child_fills_the_disk() {
     block_on(async {
         let store = Store::open(&StoreUrl::file(path), &Site::options(KEY)).await.unwrap();
         let mut count = 0;
-        let error = loop {
-            let name = format!("a{count:05}");
-            match submit(&store, &name).await {
-                Ok(()) => say(&name),
-                Err(error) => break error,
-            }
-            count += 1;
-        };
-        assert!(matches!(&error, StoreError::Unavailable { .. }), "{error:?}");
-        say(&format!("error {error}"));
-        // What is there can be read, and the next try fails in the same way.
-        assert_eq!(store.application("a00000").await.unwrap().generation, 1);
-        assert_eq!(submit(&store, "again").await.unwrap_err().to_string(), error.to_string());
+        // It may go on for a while after the first failure, because the log begins anew where it can.
+        for _ in 0..2 {
+            let error = loop {
+                let name = format!("a{count:05}");
+                count += 1;
+                match submit(&store, &name).await {
+                    Ok(()) => say(&name),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(&error, StoreError::Unavailable { .. }), "{error:?}");
+            say(&format!("error {error}"));
+            assert_eq!(store.application("a00000").await.unwrap().generation, 1, "what is there can be read");
+        }
         let maximum = getrlimit(Resource::Fsize).maximum;
         setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).unwrap();
         submit(&store, "afterwards").await.unwrap();
@@ -67,8 +68,8 @@ fn a_full_disk_says_so_and_loses_nothing() {
     let said: Vec<String> = lines(&mut child).collect();
     assert!(child.wait().unwrap().success(), "{said:?}");
     let (errors, acknowledged): (Vec<_>, Vec<_>) = said.into_iter().partition(|l| l.starts_with("error "));
-    assert_eq!(errors.len(), 1);
-    assert!(errors[0].contains("free space"), "{errors:?}");
+    assert_eq!(errors.len(), 2);
+    assert!(errors.iter().all(|e| e.contains("free space")), "{errors:?}");
     assert!(acknowledged.len() > 5 && acknowledged.last().unwrap() == "afterwards", "{acknowledged:?}");
     block_on(async {
         let store = site.open().await;
