@@ -7,4 +7,5 @@ pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod network;
+pub mod policies;
 pub mod question;

@@ -1,5 +1,6 @@
-//! `cardinal schema`: the JSON Schemas of the files that people write.
+//! `cardinal schema`: the schemas of the files that people write: JSON Schemas, and the Cedar schema of policies.
 
+use cardinal_adapter::authorise::SCHEMA as POLICY_SCHEMA;
 use cardinal_models::placement::Deployment;
 use cardinal_models::schema::json_schema;
 use cardinal_solver::what_if::file::ScenarioFile;
@@ -14,6 +15,7 @@ pub fn run(arguments: &Schema) -> Result<Exit, Failure> {
         SchemaOf::Model => render::json::json(&json_schema())?,
         SchemaOf::Deployment => render::json::json(&schemars::schema_for!(Deployment))?,
         SchemaOf::Scenario => render::json::json(&schemars::schema_for!(ScenarioFile))?,
+        SchemaOf::Policy => POLICY_SCHEMA.to_owned(),
     };
     output::print_raw(text.as_bytes())?;
     Ok(Exit::Solved)
