@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub mod clock;
 mod context;
 pub mod facts;
+mod limits;
 mod policies;
 mod ruling;
 #[cfg(test)]
@@ -21,7 +22,8 @@ mod tests;
 
 pub use clock::{LocalTime, UnknownZone, Zone};
 pub use facts::{Asker, Change, Deed, Facts, Grounds, Nodes, Occasion};
-pub use policies::{POLICIES_MAX, Policies, TEXT_BYTES_MAX};
+pub use limits::{TEXT_BYTES_MAX, TOKENS_MAX};
+pub use policies::Policies;
 pub use ruling::{Applied, Effect, PolicyFault, PolicyName, Ruling};
 
 use crate::plan::Plan;

@@ -10,14 +10,8 @@ use cedar_policy::{Authorizer, Decision, PolicyId, PolicySet, Schema, Validation
 use super::SCHEMA;
 use super::context::question;
 use super::facts::Facts;
+use super::limits::admit;
 use super::ruling::{Applied, Effect, PolicyFault, PolicyName, Ruling};
-
-/// The longest text of policies, in bytes.
-pub const TEXT_BYTES_MAX: usize = 64 << 10;
-/// The most policies of one text.
-pub const POLICIES_MAX: usize = 1000;
-/// How deep brackets may be nested.
-const DEPTH_MAX: usize = 32;
 
 /// Where people find what policies can ask about.
 const SEE_SCHEMA: &str = "`cardinal schema policy` prints everything that a policy can ask about";
@@ -44,27 +38,28 @@ impl Policies {
     pub fn parse(text: &str, name: &str) -> Result<Self, Diagnostics> {
         admit(text).map_err(|finding| Diagnostics(vec![finding]))?;
         let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
-            let findings = errors.iter().map(|error| finding(error, "this is no Cedar policy"));
+            let findings = errors.iter().map(|error| finding(error, text, "it is not written as Cedar writes policies"));
             sorted(findings.collect())
         })?;
         if let Some(template) = set.templates().next() {
             let message = "a template with `?principal` or `?resource` cannot be used";
             let finding = Diagnostic::error(Span::NONE, message);
-            let help = format!("write {} without it", template.annotation("id").unwrap_or("the policy"));
+            let help = format!("write `{}` without it", template.annotation("id").unwrap_or("the policy"));
             return Err(Diagnostics(vec![finding.help(help)]));
-        }
-        if set.policies().count() > POLICIES_MAX {
-            let message = format!("there are more than {POLICIES_MAX} policies");
-            return Err(Diagnostics(vec![Diagnostic::error(Span::NONE, message)]));
         }
         let schema = PARSED.as_ref().map_err(|e| Diagnostics(vec![Diagnostic::error(Span::NONE, e.clone())]))?;
         let checked = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
-        let errors: Vec<Diagnostic> = checked.validation_errors().map(|e| finding(e, SEE_SCHEMA)).collect();
+        let mut errors: Vec<Diagnostic> = checked.validation_errors().map(|e| finding(e, text, SEE_SCHEMA)).collect();
+        // Where a name is unknown, Cedar says as well that nothing fits the policy.
+        let consequence = |d: &Diagnostic| d.message.starts_with("unable to find an applicable action");
+        if errors.iter().any(|d| !consequence(d)) {
+            errors.retain(|d| !consequence(d));
+        }
         if !errors.is_empty() {
             return Err(sorted(errors));
         }
         let warnings = checked.validation_warnings().map(|w| {
-            let found = finding(w, SEE_SCHEMA);
+            let found = finding(w, text, SEE_SCHEMA);
             Diagnostic { severity: cardinal_models::diagnostic::Severity::Warning, ..found }
         });
         Policies::named(text, name, &set, sorted(warnings.collect()))
@@ -173,37 +168,33 @@ impl Policies {
     }
 }
 
-/// Limits that keep reading within bounds, whatever is written.
-fn admit(text: &str) -> Result<(), Diagnostic> {
-    if text.len() > TEXT_BYTES_MAX {
-        let message = format!("the text has {} bytes; at most {TEXT_BYTES_MAX} are read", text.len());
-        return Err(Diagnostic::error(Span::NONE, message).help("divide it into several files"));
-    }
-    let mut depth = 0_usize;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => continue,
-        }
-        if depth > DEPTH_MAX {
-            let message = format!("brackets are nested more than {DEPTH_MAX} deep");
-            return Err(Diagnostic::error(Span::new(at, at + 1), message).help("divide it into several policies"));
-        }
-    }
-    Ok(())
-}
-
 /// What Cedar finds, with its first place and its mend.
-fn finding(error: &(impl miette::Diagnostic + ?Sized), otherwise: &str) -> Diagnostic {
-    let place = error.labels().and_then(|mut labels| labels.next());
-    let span = place.map_or(Span::NONE, |label| Span::new(label.offset(), label.offset() + label.len()));
-    let help = error.help().map_or_else(|| otherwise.to_owned(), |help| help.to_string());
-    Diagnostic::error(span, error.to_string()).help(help)
+fn finding(error: &(impl miette::Diagnostic + ?Sized), text: &str, otherwise: &str) -> Diagnostic {
+    let message = in_user_words(&error.to_string());
+    let label = error.labels().and_then(|mut labels| labels.next());
+    let span = match &label {
+        Some(label) => Span::new(label.offset(), label.offset() + label.len()),
+        // Of a name that the schema does not have Cedar tells no place.
+        None => message.split('`').nth(1).and_then(|word| Some((text.find(word)?, word.len()))).map_or(
+            Span::NONE,
+            |(start, length)| Span::new(start, start + length),
+        ),
+    };
+    let help = error.help().map(|help| help.to_string());
+    let help = help.or_else(|| label.and_then(|label| label.label().map(str::to_owned)));
+    Diagnostic::error(span, message).help(help.unwrap_or_else(|| otherwise.to_owned()))
 }
 
+/// Without the number that the policy has inside Cedar: the place says which it is.
+fn in_user_words(message: &str) -> String {
+    let rest = message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, "));
+    rest.map_or(message, |(_, rest)| rest).to_owned()
+}
+
+/// By place. Cedar looks at a policy once for each action and principal and finds the same again; one of them is told.
 fn sorted(findings: Vec<Diagnostic>) -> Diagnostics {
     let mut findings = Diagnostics(findings);
     findings.0.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.message.cmp(&b.message)));
+    findings.0.dedup_by(|later, earlier| !later.span.is_none() && later.span == earlier.span && later.help == earlier.help);
     findings
 }

@@ -243,8 +243,8 @@ fn a_policy_that_cannot_be_evaluated_denies_and_is_named() {
 #[test]
 fn mistakes_are_told_with_their_place_and_the_mend() {
     for (text, place, message, help) in [
-        ("@id(\"a\")\npermit (principal, action, resource) when { context.after.countrys == [\"DE\"] };", "2:46", "countrys", "countries"),
-        ("@id(\"a\")\npermit (principal, action resource);", "2:27", "unexpected token", ""),
+        ("@id(\"a\")\npermit (principal, action, resource) when { context.after.countrys == [\"DE\"] };", "2:45", "countrys", "countries"),
+        ("@id(\"a\")\npermit (principal, action resource);", "2:27", "unexpected token", "expected"),
         ("@id(\"a\") permit (principal, action == Action::\"aply\", resource);", "1:39", "aply", "apply"),
         ("@id(\"a\") permit (principal is Usr, action, resource);", "1:31", "Usr", "User"),
         ("@id(\"a\") permit (principal, action, resource) when { context.after.nodes > \"3\" };", "1:76", "Long", ""),
@@ -275,30 +275,43 @@ fn mistakes_are_told_with_their_place_and_the_mend() {
 #[test]
 fn texts_beyond_every_measure_are_refused_or_read_and_never_end_the_process() {
     let within = |condition: &str| format!("@id(\"a\") permit (principal, action, resource) when {{ {condition} }};");
-    let many = |part: &str, last: &str| {
-        let room = (TEXT_BYTES_MAX - 200) / part.len();
-        within(&format!("{}{last}", part.repeat(room)))
-    };
-    for text in [
-        "(".repeat(TEXT_BYTES_MAX),
-        "(".repeat(TEXT_BYTES_MAX + 1),
-        many("(", "true"),
-        many("!", "true"),
-        many("-", "1 == 1"),
-        many("true && ", "true"),
-        many("true || ", "true"),
-        many("1 + ", "1 == 2"),
-        many("if true then true else ", "true"),
-        within(&format!("context{} == 1", ".after".repeat(TEXT_BYTES_MAX / 8))),
-        within(&format!("context{} == 1", "[\"after\"]".repeat(TEXT_BYTES_MAX / 12))),
-        "permit(principal,action,resource);".repeat(TEXT_BYTES_MAX / 34),
-        format!("@id(\"a\") permit (principal, action, resource) {};", "when {true} ".repeat(TEXT_BYTES_MAX / 12)),
-        format!("permit (principal, action, resource) when {{ principal is {}A }};", "A::".repeat(TEXT_BYTES_MAX / 4)),
-    ] {
-        if let Ok(policies) = Policies::parse(&text, "test.cedar") {
-            let _ = policies.judge(&facts(&growing(&offer("more", 0.2)), NOON));
+    let plan = growing(&offer("more", 0.2));
+    // As deep as the limit lets it be, and far beyond.
+    for scale in [1, 20, 100] {
+        let many = |part: &str, tokens: usize| part.repeat(scale * (TOKENS_MAX - 40) / tokens);
+        for text in [
+            "(".repeat(scale * 32),
+            within(&format!("{}true", many("(", 1))),
+            within(&format!("{}true", many("!", 1))),
+            within(&format!("{}1 == 1", many("-", 1))),
+            within(&format!("{}true", many("true && ", 3))),
+            within(&format!("{}true", many("true || ", 3))),
+            within(&format!("{}1 == 2", many("1 + ", 2))),
+            within(&format!("{}true", many("if true then true else ", 5))),
+            within(&format!("context{} == 1", many(".after", 2))),
+            within(&format!("context{} == 1", many("[\"after\"]", 2))),
+            within(&format!("context{} == 1", many(".a()", 4))),
+            within(&format!("[{}\"x\"] == [\"y\"]", "\"x\", ".repeat(scale * 400))),
+            "permit (principal, action, resource);".repeat(scale * 16),
+            format!("permit (principal, action, resource) {};", many("when {true} ", 4)),
+            within(&format!("principal is {}A", many("A::", 3))),
+            format!("{}permit (principal, action, resource);", many("@a(\"b\") ", 4)),
+        ] {
+            if let Ok(policies) = Policies::parse(&text, "test.cedar") {
+                let _ = policies.judge(&facts(&plan, NOON));
+            }
         }
     }
+    let deep = Policies::parse(&within(&"(".repeat(40)), "test.cedar").unwrap_err();
+    assert!(deep.to_string().contains("nested more than 32 deep"), "{deep}");
+    let long = Policies::parse(&within(&format!("{}1 == 2", "1 + ".repeat(400))), "test.cedar").unwrap_err();
+    assert!(long.to_string().contains("more than 600 words and signs"), "{long}");
+    let list = format!("[{}\"x\"].contains(\"y\")", "\"x\", ".repeat(2000));
+    assert!(Policies::parse(&within(&list), "test.cedar").is_ok());
+    assert!(Policies::parse(&" ".repeat(TEXT_BYTES_MAX + 1), "test.cedar").is_err());
+    // Signs in quotes and comments count for nothing, and what is left open there ends with the text.
+    assert!(Policies::parse(&within(&format!("\"{}\" == \"\" // {}\n", "(".repeat(99), "(".repeat(99))), "t").is_ok());
+    assert!(Policies::parse("\"\\", "t").is_err() && Policies::parse("// never ends", "t").is_ok());
 }
 
 /// A condition and its text, over facts that vary.

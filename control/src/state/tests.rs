@@ -45,7 +45,7 @@ impl Host {
 
     /// Looks, and decides what there is to decide.
     fn decide(&mut self, now: UnixMs) -> Option<Decision> {
-        self.step(now, Event::Wake);
+        let _ = self.step(now, Event::Wake);
         let step = self.step(now, Event::Observed(Box::default()));
         step.acts.into_iter().find_map(|act| match act {
             Act::Decide(input) => Some(decide(&input, &self.resources, &InProcess)),
@@ -114,7 +114,7 @@ fn a_denied_plan_is_recorded_told_once_and_begins_when_the_policies_allow_it() {
 #[test]
 fn a_stored_decision_is_denied_alike_when_it_is_made_again() {
     let mut host = Host::new(Mode::Automatic, HOURS);
-    host.step(at(EARLY), Event::Wake);
+    let _ = host.step(at(EARLY), Event::Wake);
     let step = host.step(at(EARLY), Event::Observed(Box::default()));
     let input = step.acts.into_iter().find_map(|a| if let Act::Decide(input) = a { Some(input) } else { None }).unwrap();
     let first = decide(&input, &host.resources, &InProcess);
@@ -183,14 +183,14 @@ fn a_removal_is_judged_as_the_order_of_who_gave_it_also_later() {
     host.application.state.course = Course::Idle;
     host.order(at(EARLY), "anna", None, Order::Leave);
     let seen = observation(&host);
-    host.step(at(EARLY), Event::Observed(Box::new(seen.clone())));
+    let _ = host.step(at(EARLY), Event::Observed(Box::new(seen.clone())));
     let Course::Deciding { input } = host.application.state().course.clone() else { panic!("nothing is decided") };
     let decision = decide(&input, &host.resources, &InProcess);
     assert_eq!(decision.ruling.as_ref().unwrap().denied_by()[0].id, "only-anna");
-    host.step(at(EARLY), Event::Decided(Box::new(decision)));
+    let _ = host.step(at(EARLY), Event::Decided(Box::new(decision)));
     assert!(host.application.state().leaving);
-    host.step(at(OPEN), Event::Wake);
-    host.step(at(OPEN), Event::Observed(Box::new(seen)));
+    let _ = host.step(at(OPEN), Event::Wake);
+    let _ = host.step(at(OPEN), Event::Observed(Box::new(seen)));
     let Course::Deciding { input } = host.application.state().course.clone() else { panic!("nothing is decided") };
     let decision = decide(&input, &host.resources, &InProcess);
     assert_eq!(decision.next, Next::Apply, "{}", decision.sentence);
