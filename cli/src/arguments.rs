@@ -350,7 +350,9 @@ pub enum AnswerForm {
 
 /// Report every mistake of models and policies, with its place and the mend.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cardinal check examples/*.yaml --output json\n  cardinal check --policy examples/policies/only-germany.cedar")]
+#[command(
+    after_help = "Examples:\n  cardinal check examples/*.yaml --output json\n  cardinal check --policy examples/policies/only-germany.cedar"
+)]
 pub struct Check {
     /// The models; `-` for standard input
     #[arg(required_unless_present = "policies", value_name = "MODEL")]
@@ -395,7 +397,9 @@ pub struct Convert {
 
 /// Print the schema of a file: a JSON Schema, or for policies a Cedar schema.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cardinal schema > cardinal.schema.json\n  cardinal schema scenario\n  cardinal schema policy")]
+#[command(
+    after_help = "Examples:\n  cardinal schema > cardinal.schema.json\n  cardinal schema scenario\n  cardinal schema policy"
+)]
 pub struct Schema {
     /// Of which file [default: model]
     #[arg(value_enum, value_name = "FILE")]

@@ -38,7 +38,8 @@ impl Policies {
     pub fn parse(text: &str, name: &str) -> Result<Self, Diagnostics> {
         admit(text).map_err(|finding| Diagnostics(vec![finding]))?;
         let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
-            let findings = errors.iter().map(|error| finding(error, text, "it is not written as Cedar writes policies"));
+            let findings =
+                errors.iter().map(|error| finding(error, text, "it is not written as Cedar writes policies"));
             sorted(findings.collect())
         })?;
         if let Some(template) = set.templates().next() {
@@ -71,7 +72,8 @@ impl Policies {
         let mut ids: BTreeMap<String, usize> = BTreeMap::new();
         let mut policies: Vec<_> = set.policies().collect();
         // The parser numbers them in the order of the text: policy0, policy1 and so on.
-        policies.sort_by_key(|p| p.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX));
+        policies
+            .sort_by_key(|p| p.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX));
         for (index, policy) in policies.into_iter().enumerate() {
             let annotation = |key: &str| policy.annotation(key).map(str::trim).filter(|t| !t.is_empty());
             let id = annotation("id").map(str::to_owned).unwrap_or_else(|| {
@@ -148,10 +150,9 @@ impl Policies {
         };
         let answer = Authorizer::new().is_authorized(&request, &self.set, &entities);
         let faults = answer.diagnostics().errors().map(|error| match error {
-            cedar_policy::AuthorizationError::PolicyEvaluationError(error) => PolicyFault {
-                policy: self.name_of(error.policy_id()),
-                message: error.inner().to_string(),
-            },
+            cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
+                PolicyFault { policy: self.name_of(error.policy_id()), message: error.inner().to_string() }
+            }
         });
         let mut faults: Vec<PolicyFault> = faults.collect();
         faults.sort_unstable();
@@ -175,10 +176,11 @@ fn finding(error: &(impl miette::Diagnostic + ?Sized), text: &str, otherwise: &s
     let span = match &label {
         Some(label) => Span::new(label.offset(), label.offset() + label.len()),
         // Of a name that the schema does not have Cedar tells no place.
-        None => message.split('`').nth(1).and_then(|word| Some((text.find(word)?, word.len()))).map_or(
-            Span::NONE,
-            |(start, length)| Span::new(start, start + length),
-        ),
+        None => message
+            .split('`')
+            .nth(1)
+            .and_then(|word| Some((text.find(word)?, word.len())))
+            .map_or(Span::NONE, |(start, length)| Span::new(start, start + length)),
     };
     let help = error.help().map(|help| help.to_string());
     let help = help.or_else(|| label.and_then(|label| label.label().map(str::to_owned)));
@@ -195,6 +197,8 @@ fn in_user_words(message: &str) -> String {
 fn sorted(findings: Vec<Diagnostic>) -> Diagnostics {
     let mut findings = Diagnostics(findings);
     findings.0.sort_by(|a, b| a.span.cmp(&b.span).then_with(|| a.message.cmp(&b.message)));
-    findings.0.dedup_by(|later, earlier| !later.span.is_none() && later.span == earlier.span && later.help == earlier.help);
+    findings
+        .0
+        .dedup_by(|later, earlier| !later.span.is_none() && later.span == earlier.span && later.help == earlier.help);
     findings
 }

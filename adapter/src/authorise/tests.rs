@@ -243,7 +243,12 @@ fn a_policy_that_cannot_be_evaluated_denies_and_is_named() {
 #[test]
 fn mistakes_are_told_with_their_place_and_the_mend() {
     for (text, place, message, help) in [
-        ("@id(\"a\")\npermit (principal, action, resource) when { context.after.countrys == [\"DE\"] };", "2:45", "countrys", "countries"),
+        (
+            "@id(\"a\")\npermit (principal, action, resource) when { context.after.countrys == [\"DE\"] };",
+            "2:45",
+            "countrys",
+            "countries",
+        ),
         ("@id(\"a\")\npermit (principal, action resource);", "2:27", "unexpected token", "expected"),
         ("@id(\"a\") permit (principal, action == Action::\"aply\", resource);", "1:39", "aply", "apply"),
         ("@id(\"a\") permit (principal is Usr, action, resource);", "1:31", "Usr", "User"),
@@ -320,7 +325,8 @@ fn condition() -> impl Strategy<Value = String> {
         (0..6_i64).prop_map(|n| format!("context.after.nodes > {n}")),
         (0..1440_i64).prop_map(|n| format!("context.time.minute_of_day < {n}")),
         (1..8_i64).prop_map(|n| format!("context.time.weekday == {n}")),
-        prop::sample::select(vec!["DE", "FR", "IE", ""]).prop_map(|c| format!("context.after.countries.contains(\"{c}\")")),
+        prop::sample::select(vec!["DE", "FR", "IE", ""])
+            .prop_map(|c| format!("context.after.countries.contains(\"{c}\")")),
         (0..4000_u32).prop_map(|n| format!("context.after.cost.lessThan(decimal(\"0.{n:04}\"))")),
         Just("principal is Loop".to_owned()),
         // Overflows for some facts.
@@ -345,8 +351,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     (nodes, 0..2_000_000_000_000_i64, prop::bool::ANY).prop_map(|(nodes, time, person)| {
         let wanted_nodes = nodes.into_iter().map(|(country, n)| want(&abroad(country), &[("web", n)]));
         let before = running(vec![node("a", &offer("here", 0.1), &[("web", 1)])]);
-        let asker =
-            if person { Asker::Person { name: "anna".to_owned(), scope: None } } else { Asker::Loop };
+        let asker = if person { Asker::Person { name: "anna".to_owned(), scope: None } } else { Asker::Loop };
         let occasion = Occasion { at: UnixMs(time), asker, ..occasion(NOON) };
         Facts::of(&plan(&before, &wanted(wanted_nodes.collect())), &occasion, &berlin())
     })

@@ -54,9 +54,7 @@ fn judge(path: &Path, arguments: &Check) -> Verdict {
     };
     let file = source.name.clone();
     match interpret(&source, arguments.from, Over::Domains) {
-        Ok(model) => {
-            Verdict { file, findings: model.warnings.clone(), content: Some(Content::Model(Box::new(model))) }
-        }
+        Ok(model) => Verdict { file, findings: model.warnings.clone(), content: Some(Content::Model(Box::new(model))) },
         Err(errors) => Verdict { file, content: None, findings: findings(&source, errors) },
     }
 }

@@ -28,6 +28,8 @@ fn at(text: &str) -> UnixMs {
 struct Host {
     application: ApplicationLoop,
     resources: Resources,
+    /// What the cloud shows.
+    seen: Observation,
 }
 
 impl Host {
@@ -36,21 +38,28 @@ impl Host {
         settings.authorise = authorise(policies);
         let digest = Digest::of_bytes(b"");
         let application = ApplicationLoop::new("shop", digest, digest, settings, at(EARLY));
-        Host { application, resources: resources(MODEL) }
+        Host { application, resources: resources(MODEL), seen: Observation::default() }
     }
 
     fn step(&mut self, now: UnixMs, event: Event) -> Step {
         self.application.step(now, &self.resources, event)
     }
 
-    /// Looks, and decides what there is to decide.
-    fn decide(&mut self, now: UnixMs) -> Option<Decision> {
-        let _ = self.step(now, Event::Wake);
-        let step = self.step(now, Event::Observed(Box::default()));
-        step.acts.into_iter().find_map(|act| match act {
-            Act::Decide(input) => Some(decide(&input, &self.resources, &InProcess)),
-            _ => None,
+    /// Looks, and gives what there is to decide then or a little later, when no more triggers are waited for.
+    fn input(&mut self, now: UnixMs) -> Option<Box<DecisionInput>> {
+        [now, now.plus_s(6)].into_iter().find_map(|now| {
+            let mut acts = self.step(now, Event::Wake).acts;
+            acts.extend(self.step(now, Event::Observed(Box::new(self.seen.clone()))).acts);
+            acts.into_iter().find_map(|act| match act {
+                Act::Decide(input) => Some(input),
+                _ => None,
+            })
         })
+    }
+
+    fn decide(&mut self, now: UnixMs) -> Option<Decision> {
+        let input = self.input(now)?;
+        Some(decide(&input, &self.resources, &InProcess))
     }
 
     fn order(&mut self, now: UnixMs, by: &str, scope: Option<&str>, order: Order) -> Vec<Notice> {
@@ -114,9 +123,7 @@ fn a_denied_plan_is_recorded_told_once_and_begins_when_the_policies_allow_it() {
 #[test]
 fn a_stored_decision_is_denied_alike_when_it_is_made_again() {
     let mut host = Host::new(Mode::Automatic, HOURS);
-    let _ = host.step(at(EARLY), Event::Wake);
-    let step = host.step(at(EARLY), Event::Observed(Box::default()));
-    let input = step.acts.into_iter().find_map(|a| if let Act::Decide(input) = a { Some(input) } else { None }).unwrap();
+    let input = host.input(at(EARLY)).unwrap();
     let first = decide(&input, &host.resources, &InProcess);
     let stored: DecisionInput = serde_json::from_str(&serde_json::to_string(&input).unwrap()).unwrap();
     let again = decide(&stored, &host.resources, &InProcess);
@@ -181,20 +188,16 @@ fn a_removal_is_judged_as_the_order_of_who_gave_it_also_later() {
     host.application.state.running = plan.content().target.clone();
     host.application.executor = None;
     host.application.state.course = Course::Idle;
+    host.seen = observation(&host);
     host.order(at(EARLY), "anna", None, Order::Leave);
-    let seen = observation(&host);
-    let _ = host.step(at(EARLY), Event::Observed(Box::new(seen.clone())));
     let Course::Deciding { input } = host.application.state().course.clone() else { panic!("nothing is decided") };
     let decision = decide(&input, &host.resources, &InProcess);
     assert_eq!(decision.ruling.as_ref().unwrap().denied_by()[0].id, "only-anna");
     let _ = host.step(at(EARLY), Event::Decided(Box::new(decision)));
     assert!(host.application.state().leaving);
-    let _ = host.step(at(OPEN), Event::Wake);
-    let _ = host.step(at(OPEN), Event::Observed(Box::new(seen)));
-    let Course::Deciding { input } = host.application.state().course.clone() else { panic!("nothing is decided") };
-    let decision = decide(&input, &host.resources, &InProcess);
+    let (decision, told) = host.conclude(at(OPEN));
     assert_eq!(decision.next, Next::Apply, "{}", decision.sentence);
-    assert!(began(&notices(host.step(at(OPEN), Event::Decided(Box::new(decision))))));
+    assert!(began(&told));
 }
 
 /// What the cloud shows when everything on record is there.
