@@ -382,13 +382,18 @@ pub enum AnswerForm {
     Yaml,
 }
 
-/// Report every mistake of a model, with its place and the mend.
+/// Report every mistake of models and policies, with its place and the mend.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cardinal check examples/*.yaml --output json")]
+#[command(
+    after_help = "Examples:\n  cardinal check examples/*.yaml --output json\n  cardinal check --policy examples/policies/only-germany.cedar"
+)]
 pub struct Check {
     /// The models; `-` for standard input
-    #[arg(required = true, value_name = "MODEL")]
+    #[arg(required_unless_present = "policies", value_name = "MODEL")]
     pub models: Vec<PathBuf>,
+    /// Cedar policies that plans are judged by; may be repeated
+    #[arg(long = "policy", value_name = "FILE")]
+    pub policies: Vec<PathBuf>,
     /// Take the models for this format instead of recognising it
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub from: Option<Format>,
@@ -424,9 +429,11 @@ pub struct Convert {
     pub report: ReportForm,
 }
 
-/// Print the JSON Schema of a file.
+/// Print the schema of a file: a JSON Schema, or for policies a Cedar schema.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cardinal schema > cardinal.schema.json\n  cardinal schema scenario")]
+#[command(
+    after_help = "Examples:\n  cardinal schema > cardinal.schema.json\n  cardinal schema scenario\n  cardinal schema policy"
+)]
 pub struct Schema {
     /// Of which file [default: model]
     #[arg(value_enum, value_name = "FILE")]
@@ -446,6 +453,8 @@ pub enum SchemaOf {
     Deployment,
     /// Scenarios, for `what-if --scenarios`.
     Scenario,
+    /// Policies, for `check --policy` and `simulate --policy`: what they can ask about.
+    Policy,
 }
 
 /// Show, import and convert catalogs of offers.

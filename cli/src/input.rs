@@ -5,4 +5,5 @@ pub mod files;
 pub mod load;
 pub mod model;
 pub mod network;
+pub mod policies;
 pub mod question;

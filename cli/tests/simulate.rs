@@ -48,3 +48,24 @@ fn what_cannot_be_simulated_is_refused_with_the_mend() {
     let settings = Scratch::new("settings.yaml", "gate: {k: 0}\n");
     simulate(&format!("--settings {}", settings.path())).says("gate.k is 0");
 }
+
+#[test]
+fn policies_hold_plans_back_and_are_named() {
+    let day = "simulate shop.yaml --catalog offers.csv --load requests=50..400:12h --seed 5 --duration 1d";
+    let hours = "--policy ../../../examples/policies/working-hours.cedar";
+    let told = run(&format!("{day} {hours} --time-zone Europe/Berlin")).expect(0).out;
+    assert!(told.contains("Denied by the policy `working-hours` of working-hours.cedar"), "{told}");
+    assert!(told.contains("of these changes, by policies"), "{told}");
+    // 08:00 in Berlin is 07:00 after the midnight at which the simulation begins.
+    let first = told.lines().find(|l| l.contains("begins.")).unwrap_or("");
+    assert!(first.trim_start().starts_with("07:0"), "{told}");
+    // In another zone the hours of the policy would mean something else.
+    let elsewhere = run(&format!("{day} {hours}")).expect(0).out;
+    assert!(elsewhere.contains("`time-zone` of working-hours.cedar") && !elsewhere.contains("begins."), "{elsewhere}");
+    let reports = run(&format!("{day} {hours} --time-zone Europe/Berlin --output json")).expect(0).json();
+    assert!(reports[0]["denied"].as_u64().is_some_and(|n| n > 10), "{}", reports[0]["denied"]);
+    run(&format!("{day} {hours} --time-zone Mars/Olympus")).expect(2).says("Europe/Berlin");
+    run(&format!("{day} {hours} {hours}")).expect(2).says("two are called `working-hours.cedar`");
+    let wrong = Scratch::new("wrong.cedar", "@id(\"a\") permit (principal, action, resource) when { context.cost };");
+    run(&format!("{day} --policy {}", wrong.path())).expect(2).says("cardinal schema policy");
+}

@@ -1,9 +1,11 @@
-//! One decision: solve, judge what runs with the same values, ask the gate, make the plan, have it checked.
+//! One decision: solve, judge what runs with the same values, ask the gate, make the plan, have it checked, ask the
+//! policies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardinal_adapter::authorise::{Deed, Occasion};
 use cardinal_adapter::deployment::WantedDeployment;
 use cardinal_adapter::diff::Diff;
 use cardinal_adapter::gate::{
@@ -19,6 +21,7 @@ use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
 use cardinal_solver::{Outcome, Settings, SolveError, solve};
 
+use crate::authority::grounds;
 use crate::decision::{Answer, Decision, Next, Solved};
 use crate::input::DecisionInput;
 use crate::metrics::{Quality, SeenMetric, WhenStale, see};
@@ -80,6 +83,7 @@ pub fn decide(input: &DecisionInput, resources: &Resources, solver: &dyn Solver)
             verdict: None,
             history: input.history.clone(),
             plan: None,
+            ruling: None,
             next: Next::Nothing,
             sentence: String::new(),
         },
@@ -236,8 +240,7 @@ impl Draft<'_> {
             return self.fail(format!("the plan was refused by the linter: {}", finding.message));
         }
         self.decision.figures = Some(diff.figures);
-        self.decision.plan = Some(plan);
-        self.decision.next = match (settings.mode, self.input.paused) {
+        let next = match (settings.mode, self.input.paused) {
             // Who orders the removal has approved it.
             _ if self.input.is_leaving() => Next::Apply,
             (_, true) | (Mode::Observe, _) => Next::Nothing,
@@ -245,6 +248,31 @@ impl Draft<'_> {
             (Mode::AutomaticSmall, _) if !small => Next::Approval,
             (Mode::AutomaticSmall | Mode::Automatic, _) => Next::Apply,
         };
+        self.authorise(&plan, next);
+        self.decision.plan = Some(plan);
+    }
+
+    /// A plan that the policies deny is recorded and not acted upon.
+    fn authorise(&mut self, plan: &Plan, next: Next) {
+        let deed = match next {
+            Next::Apply if self.input.is_leaving() => Deed::Undeploy,
+            Next::Apply => Deed::Apply,
+            Next::Approval | Next::Nothing => Deed::Propose,
+        };
+        let occasion = Occasion {
+            at: self.input.at,
+            asker: self.input.asker(),
+            deed,
+            mode: self.input.settings.mode.as_str().to_owned(),
+            grounds: grounds(self.input, self.decision.verdict.as_ref()),
+        };
+        let ruling = self.input.settings.authorise.judge(plan, &occasion);
+        let denied = ruling.as_ref().filter(|r| !r.allowed);
+        if let Some(ruling) = denied {
+            self.decision.sentence = format!("{} {}", self.decision.sentence, ruling.sentence());
+        }
+        self.decision.next = if denied.is_some() { Next::Nothing } else { next };
+        self.decision.ruling = ruling;
     }
 }
 

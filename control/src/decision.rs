@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cardinal_adapter::authorise::Ruling;
 use cardinal_adapter::diff::Figures;
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::gate::{Conclusion, GateHistory, RunningScore, Verdict};
@@ -40,6 +41,9 @@ pub struct Decision {
     pub history: GateHistory,
     /// The plan, when there is something to do.
     pub plan: Option<Plan>,
+    /// Whether the policies allow the plan; `None` when there is no plan or no policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruling: Option<Ruling>,
     /// What happens next.
     pub next: Next,
     /// All of it in one sentence.
@@ -55,6 +59,11 @@ impl Decision {
     /// True when the gate let the change pass.
     pub fn passed(&self) -> bool {
         self.verdict.as_ref().is_some_and(|v| v.conclusion == Conclusion::Apply)
+    }
+
+    /// True when the policies do not allow the plan.
+    pub fn is_denied(&self) -> bool {
+        self.ruling.as_ref().is_some_and(|r| !r.allowed)
     }
 }
 

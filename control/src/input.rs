@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cardinal_adapter::authorise::Asker;
 use cardinal_adapter::deployment::RunningDeployment;
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::gate::GateHistory;
@@ -53,6 +54,22 @@ impl DecisionInput {
     /// True when everything of the application is to be taken down.
     pub fn is_leaving(&self) -> bool {
         self.triggers.iter().any(|t| matches!(t, Trigger::Leave { .. }))
+    }
+
+    /// Who asked for the decision: the person who removes the application, else the first one by name who asked, else the
+    /// loop.
+    pub fn asker(&self) -> Asker {
+        let person = |leaves: bool| {
+            self.triggers.iter().find_map(|t| match t {
+                Trigger::Leave { by, scope } if leaves => Some((by, scope)),
+                Trigger::Person { by, scope } if !leaves => Some((by, scope)),
+                _ => None,
+            })
+        };
+        match person(true).or_else(|| person(false)) {
+            Some((name, scope)) => Asker::Person { name: name.clone(), scope: scope.clone() },
+            None => Asker::Loop,
+        }
     }
 
     /// True when a person asked for the decision.

@@ -1,12 +1,13 @@
 //! The loop: observe, decide, compare, plan, act, record.
 //!
 //! [`decide`](fn@decide::decide) is a pure function from a [`DecisionInput`] to a [`Decision`]: it solves, scores what runs with the same
-//! values, asks the gate and makes the plan. [`ApplicationLoop`] is the state machine around it, one for each application:
+//! values, asks the gate, makes the plan and asks the policies. [`ApplicationLoop`] is the state machine around it, one for each application:
 //! events come in, and what must be made durable and what must be done come out. Neither reads a clock, draws randomness
 //! or does I/O, so that a service ([`host`]), a replay
 //! and a [`simulation`](mod@simulate) drive the same code.
 #![forbid(unsafe_code)]
 
+mod authority;
 pub mod decide;
 pub mod decision;
 pub mod host;

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use cardinal_adapter::deployment::{Parameters, RunningDeployment};
 use cardinal_adapter::gate::RunningScore;
 use cardinal_models::application::{Application, ComponentId};
-use cardinal_models::catalog::Catalog;
+use cardinal_models::catalog::{Catalog, OfferIndex};
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::offer::Attribute;
-use cardinal_models::placement::{CurrentDeployment, NodeGroup, Placement, Setting, SettingValue, VanishedNodes};
+use cardinal_models::placement::{
+    CurrentDeployment, DeployedNodes, Deployment, NodeGroup, Placement, Replica, Setting, SettingValue, VanishedNodes,
+};
 use cardinal_models::quantity::Price;
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::verify::verify;
@@ -21,8 +23,7 @@ const CARDINALITY: &str = "cardinality";
 pub fn current(running: &RunningDeployment, application: &Application, catalog: &Catalog) -> Option<CurrentDeployment> {
     let mut current = CurrentDeployment::default();
     for nodes in running.to_deployment().nodes {
-        let known = |(name, n): (&String, &u32)| application.component(name).map(|id| (id, *n));
-        let instances: Vec<(ComponentId, u32)> = nodes.instances.iter().filter_map(known).collect();
+        let instances = instances(&nodes, application);
         if instances.is_empty() {
             continue;
         }
@@ -32,15 +33,55 @@ pub fn current(running: &RunningDeployment, application: &Application, catalog: 
             current.vanished.push(VanishedNodes { offer, count: nodes.count, price, instances });
             continue;
         };
-        let zones = &catalog[offer].zones;
-        let zone = nodes.zone.and_then(|name| zones.iter().position(|z| **z == *name));
-        let zone = zone.and_then(|index| u16::try_from(index).ok());
+        let zone = zone(&nodes, offer, catalog);
         current.placement.groups.push(NodeGroup { offer, zone, instances, count: nodes.count });
     }
     current.placement.settings = settings(&running.parameters, application);
     current.placement.normalize();
     let is_empty = current.placement.groups.is_empty() && current.placement.settings.is_empty();
     (!is_empty || !current.vanished.is_empty()).then_some(current)
+}
+
+/// The instances on nodes, without those of components that the model does not have.
+fn instances(nodes: &DeployedNodes, application: &Application) -> Vec<(ComponentId, u32)> {
+    let known = |(name, n): (&String, &u32)| application.component(name).map(|id| (id, *n));
+    nodes.instances.iter().filter_map(known).collect()
+}
+
+fn zone(nodes: &DeployedNodes, offer: OfferIndex, catalog: &Catalog) -> Option<u16> {
+    let zone = nodes.zone.as_ref().and_then(|name| catalog[offer].zones.iter().position(|z| **z == **name));
+    zone.and_then(|index| u16::try_from(index).ok())
+}
+
+/// What a decision wanted, as the solver takes it; `None` when the model or the catalog no longer has a part of it.
+pub fn wanted(deployment: &Deployment, application: &Application, catalog: &Catalog) -> Option<Placement> {
+    let mut placement = Placement::default();
+    for nodes in &deployment.nodes {
+        let offer = catalog.find(&nodes.offer)?;
+        let instances = instances(nodes, application);
+        if instances.len() != nodes.instances.len() {
+            return None;
+        }
+        placement.groups.push(NodeGroup { offer, zone: zone(nodes, offer, catalog), instances, count: nodes.count });
+    }
+    for (name, component) in &deployment.components {
+        let id = application.component(name)?;
+        let mut set = |attribute: Attribute, value: f64| {
+            placement.settings.push(Setting { component: id, attribute, value: SettingValue(value) });
+        };
+        set(Attribute::Cardinality, component.cardinality as f64);
+        for (word, value) in &component.attributes {
+            let free = application[id].attributes().iter().find(|free| free.attribute.name() == word)?;
+            set(free.attribute.clone(), *value);
+        }
+    }
+    for (name, data) in &deployment.data {
+        let id = application.data_source(name)?;
+        let places = data.regions.iter().map(|region| catalog.place(region).name);
+        placement.replicas.extend(places.map(|place| Replica { data: id, place }));
+    }
+    placement.normalize();
+    Some(placement)
 }
 
 /// The values of free attributes that stand among the parameters.

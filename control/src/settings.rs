@@ -1,5 +1,6 @@
 //! The numbers of the loop. Every one has a default and can be set for each application.
 
+use cardinal_adapter::authorise::Authorisation;
 use cardinal_adapter::diff::StartupTimes;
 use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_adapter::execute::ExecutePolicy;
@@ -32,6 +33,8 @@ pub struct LoopSettings {
     pub solve: SolveSettings,
     /// When a change is worth its disturbance.
     pub gate: GatePolicy,
+    /// Which plans may begin: policies, and the time zone that they see. Default: every plan.
+    pub authorise: Authorisation,
     /// The limits of a rolling change.
     pub rolling: Rolling,
     /// How persistently plans are carried out.
@@ -63,6 +66,7 @@ impl Default for LoopSettings {
             metrics: MetricPolicy::default(),
             solve: SolveSettings::default(),
             gate: GatePolicy::default(),
+            authorise: Authorisation::default(),
             rolling: Rolling::default(),
             execute: ExecutePolicy::default(),
             startup: StartupTimes::default(),
@@ -91,6 +95,7 @@ impl LoopSettings {
     /// What is wrong with the numbers, each with the name of the setting; nothing when all make sense.
     pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes: Vec<String> = self.gate.mistakes().iter().map(|m| format!("gate.{m}")).collect();
+        mistakes.extend(self.authorise.mistakes().iter().map(|m| format!("authorise.{m}")));
         for (name, value) in [("every_ms", self.every_ms), ("observe_ms", self.observe_ms)] {
             if value < 1_000 {
                 mistakes.push(format!("{name} is {value}; write at least 1000"));
@@ -153,6 +158,18 @@ pub enum Mode {
     AutomaticSmall,
     /// Apply what passes the gate.
     Automatic,
+}
+
+impl Mode {
+    /// The word in settings and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Observe => "observe",
+            Mode::Recommend => "recommend",
+            Mode::AutomaticSmall => "automatic-small",
+            Mode::Automatic => "automatic",
+        }
+    }
 }
 
 impl From<ReconfigureMode> for Mode {

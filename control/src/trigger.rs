@@ -14,11 +14,17 @@ pub enum Trigger {
     Leave {
         /// Who asked.
         by: String,
+        /// With which scope; `None` when it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<String>,
     },
     /// A person asked.
     Person {
         /// Who.
         by: String,
+        /// With which scope; `None` when it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<String>,
     },
     /// Rules that held are broken by what runs, with the values of now.
     Violated {
@@ -60,6 +66,23 @@ impl Trigger {
         }
     }
 
+    /// The kind, in the words of the stored form and of policies.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Trigger::Submitted => "submitted",
+            Trigger::ModelReplaced => "model-replaced",
+            Trigger::Leave { .. } => "leave",
+            Trigger::Person { .. } => "person",
+            Trigger::Violated { .. } => "violated",
+            Trigger::NodesLost { .. } => "nodes-lost",
+            Trigger::CatalogChanged => "catalog-changed",
+            Trigger::MetricsStale { .. } => "metrics-stale",
+            Trigger::PlanEnded => "plan-ended",
+            Trigger::Overtaken => "overtaken",
+            Trigger::Regular => "regular",
+        }
+    }
+
     /// True when a plan that is under way is given up for it, because the plan's ground is gone.
     pub fn supersedes(&self) -> bool {
         matches!(self, Trigger::ModelReplaced | Trigger::Leave { .. } | Trigger::NodesLost { .. })
@@ -71,8 +94,8 @@ impl std::fmt::Display for Trigger {
         match self {
             Trigger::Submitted => f.write_str("submitted"),
             Trigger::ModelReplaced => f.write_str("model replaced"),
-            Trigger::Leave { by } => write!(f, "removal asked for by {by}"),
-            Trigger::Person { by } => write!(f, "asked for by {by}"),
+            Trigger::Leave { by, .. } => write!(f, "removal asked for by {by}"),
+            Trigger::Person { by, .. } => write!(f, "asked for by {by}"),
             Trigger::Violated { rules } => write!(f, "violated: {}", rules.join(", ")),
             Trigger::NodesLost { nodes } => write!(f, "nodes lost: {}", nodes.join(", ")),
             Trigger::CatalogChanged => f.write_str("offers or prices changed"),

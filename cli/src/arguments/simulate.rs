@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cardinal_adapter::authorise::Zone;
 use cardinal_control::Mode;
 use cardinal_interop::Format;
 use clap::{Args, ValueEnum};
@@ -14,6 +15,7 @@ Examples:
   cardinal simulate examples/smartwe.yaml --load requests=80..260 --load memory_used=120..320/smart_design
   cardinal simulate model.yaml --trace load.csv --duration 3d --faults 5% --losses 0.5
   cardinal simulate model.yaml --load requests=100..900:6h --seeds 1..200 --crashes 2% --output json
+  cardinal simulate model.yaml --policy examples/policies/working-hours.cedar --time-zone Europe/Berlin
 
 A LOAD is NAME=VALUE or NAME=LOW..HIGH[:PERIOD], a wave that is lowest at the start; with /COMPONENT the value is spread
 over the serving instances of a component, and what is measured is one instance's part. A trace is a CSV whose first
@@ -63,6 +65,12 @@ pub struct Simulate {
     /// What may happen without a person
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub mode: ModeChoice,
+    /// Cedar policies that every plan is judged by, beside those of the settings; may be repeated
+    #[arg(long = "policy", value_name = "FILE")]
+    pub policies: Vec<PathBuf>,
+    /// The time zone of the local time that policies see [default: that of the settings, or UTC]
+    #[arg(long, value_name = "ZONE", value_parser = Zone::named)]
+    pub time_zone: Option<Zone>,
     /// Settings of the loop and the gate, as YAML or JSON; what the file does not say is as by default
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,

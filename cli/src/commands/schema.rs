@@ -1,5 +1,6 @@
-//! `cardinal schema`: the JSON Schemas of the files that people write.
+//! `cardinal schema`: the schemas of the files that people write: JSON Schemas, and the Cedar schema of policies.
 
+use cardinal_adapter::authorise::SCHEMA as POLICY_SCHEMA;
 use cardinal_edge::failure::{Exit, Failure};
 use cardinal_edge::write;
 use cardinal_models::placement::Deployment;
@@ -15,6 +16,7 @@ pub fn run(arguments: &Schema) -> Result<Exit, Failure> {
         SchemaOf::Model => write::json(&json_schema())?,
         SchemaOf::Deployment => write::json(&schemars::schema_for!(Deployment))?,
         SchemaOf::Scenario => write::json(&schemars::schema_for!(ScenarioFile))?,
+        SchemaOf::Policy => POLICY_SCHEMA.to_owned(),
     };
     output::print_raw(text.as_bytes())?;
     Ok(Exit::Solved)

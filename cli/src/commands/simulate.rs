@@ -14,7 +14,7 @@ use cardinal_edge::write;
 
 use crate::arguments::AnswerForm;
 use crate::arguments::simulate::Simulate;
-use crate::input::{catalogs, files, load, model};
+use crate::input::{catalogs, files, load, model, policies};
 use crate::{interrupt, output, render};
 
 /// Runs the simulation of each seed and prints what came of it.
@@ -73,6 +73,7 @@ fn scenario(arguments: &Simulate, resources: &Resources) -> Result<Scenario, Fai
         None => LoopSettings::of(application),
     };
     settings.mode = arguments.mode.into();
+    authorise(arguments, &mut settings)?;
     // A third each: before the effect, after it, and with the answer lost.
     let each = arguments.faults.min(1.0) / 3.0;
     let faults = FaultRates { before_effect: each, after_effect: each, answer_lost: each, ..FaultRates::default() };
@@ -85,6 +86,22 @@ fn scenario(arguments: &Simulate, resources: &Resources) -> Result<Scenario, Fai
         crashes_per_thousand: arguments.crashes * 1000.0,
         ..Scenario::default()
     })
+}
+
+/// Adds the policies of the command line.
+fn authorise(arguments: &Simulate, settings: &mut LoopSettings) -> Result<(), Failure> {
+    for file in policies::read_all(&arguments.policies)? {
+        render::diagnostics::show(&file.warnings);
+        settings.authorise.policies.push(file.text);
+    }
+    if let Some(zone) = &arguments.time_zone {
+        settings.authorise.time_zone = zone.clone();
+    }
+    let mistakes = settings.authorise.mistakes();
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::invalid(mistakes.into_iter().map(Finding::error).collect()))
 }
 
 /// Settings of the loop from a file; what it does not say is as by default.

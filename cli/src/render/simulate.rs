@@ -38,6 +38,9 @@ pub fn one(report: &Report, resources: &Resources, currency: &str) -> String {
             report.decisions, report.proven, report.unchanged, report.held, report.unanswered, report.replayed
         ),
     );
+    if report.denied > 0 {
+        row("denied", format!("{} of these changes, by policies", report.denied));
+    }
     row(
         "plans",
         format!(
@@ -67,6 +70,7 @@ pub fn many(reports: &[Report], currency: &str) -> String {
         ">Seed",
         ">Decisions",
         ">Held",
+        ">Denied",
         ">Plans",
         ">Reached",
         ">Undone",
@@ -79,7 +83,7 @@ pub fn many(reports: &[Report], currency: &str) -> String {
     ];
     let rows = reports.iter().map(|r| {
         let mut row: Vec<String> =
-            [r.seed, r.decisions, r.held, r.plans, r.reached, r.unwound, r.flaps, r.losses, r.crashes]
+            [r.seed, r.decisions, r.held, r.denied, r.plans, r.reached, r.unwound, r.flaps, r.losses, r.crashes]
                 .iter()
                 .map(ToString::to_string)
                 .collect();
@@ -150,6 +154,7 @@ fn notice_text(notice: &Notice, sentence: &str) -> Option<String> {
         Notice::PlanEnded { plan, ending } => format!("plan {} ended: {ending:?}", plan.short()).to_lowercase(),
         Notice::PlanProposed { plan } => format!("plan {} waits for a person. {sentence}", plan.short()),
         Notice::PlanDropped { plan, reason } => format!("plan {} is dropped: {reason}", plan.short()),
+        Notice::PlanDenied { reason, .. } => reason.clone(),
         Notice::Stuck { action, fault, .. } => format!("action {action} is stuck: {fault}"),
         Notice::Violated { rules } => format!("violated: {}", rules.join(", ")),
         Notice::Restored => "all rules hold again".to_owned(),

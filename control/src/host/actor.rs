@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cardinal_adapter::journal::Entry;
 use cardinal_store::{Application, Commit, Lease, Status, Store, StoreError};
+use serde::Deserialize;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -65,6 +66,16 @@ pub struct Actor {
     answers: mpsc::UnboundedSender<(Event, Since)>,
     poke: Arc<Notify>,
     stop: CancellationToken,
+}
+
+/// An order as it is stored.
+#[derive(Debug, Deserialize)]
+struct Given {
+    #[serde(flatten)]
+    order: Order,
+    /// The scope of whoever gave it.
+    #[serde(default)]
+    scope: Option<String>,
 }
 
 /// Whether the application is looked after any longer.
@@ -176,8 +187,10 @@ impl Actor {
         let mut taken = Vec::new();
         for row in store.orders(&name).await? {
             taken.push(row.id);
-            match serde_json::from_str::<Order>(&row.order) {
-                Ok(order) => events.push((Event::Person { by: row.by, order }, Since::none())),
+            match serde_json::from_str::<Given>(&row.order) {
+                Ok(Given { order, scope }) => {
+                    events.push((Event::Person { by: row.by, scope, order }, Since::at(row.at)));
+                }
                 Err(error) => warn!(application = name, order = row.id, %error, "an order cannot be read"),
             }
         }

@@ -89,6 +89,7 @@ fn noted(notice: &Notice, now: UnixMs, commit: &mut Commit) {
     let kind = word(&body["event"]);
     let fate = match notice {
         Notice::PlanDropped { plan, .. } => Some((*plan, "dropped", true)),
+        Notice::PlanDenied { plan, .. } => Some((*plan, "denied", true)),
         Notice::PlanBegan { plan, .. } => Some((*plan, "executing", false)),
         Notice::Stuck { plan, .. } => Some((*plan, "stuck", false)),
         Notice::PlanEnded { plan, ending } => Some((*plan, ended(*ending), true)),

@@ -25,7 +25,7 @@ use crate::state::{Act, ApplicationLoop, Event, LoopState, Notice, Order, Step, 
 mod invariants;
 pub mod load;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use invariants::Breach;
 pub use load::{Load, Shape};
@@ -84,6 +84,9 @@ pub struct Report {
     pub unchanged: u64,
     /// Of these, changes that the gate held back.
     pub held: u64,
+    /// Of these, changes that the policies denied.
+    #[serde(default)]
+    pub denied: u64,
     /// Of these, decisions without an answer: infeasible, refused, failed.
     pub unanswered: u64,
     /// Of these, decisions that were proven optimal.
@@ -458,6 +461,7 @@ impl World<'_> {
         let nothing = decision.figures.as_ref().is_some_and(cardinal_adapter::diff::Figures::is_nothing);
         self.report.unchanged += u64::from(nothing);
         self.report.held += u64::from(decision.verdict.is_some() && !nothing && !decision.passed());
+        self.report.denied += u64::from(decision.is_denied());
         if decision.next == Next::Apply
             && let Some(figures) = &decision.figures
         {
@@ -517,7 +521,7 @@ impl World<'_> {
 
 /// What the operator of a simulation can order at the start, beside what the scenario says.
 pub fn order(by: &str, order: Order) -> Event {
-    Event::Person { by: by.to_owned(), order }
+    Event::Person { by: by.to_owned(), scope: None, order }
 }
 
 /// The money that a report says was paid.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use cardinal_adapter::authorise::{Authorisation, PolicyText, Zone};
 use cardinal_adapter::driver::simulated::FaultRates;
 use cardinal_interop::catalog::builtin;
 use cardinal_models::diagnostic::Source;
@@ -84,6 +85,60 @@ fn the_same_seed_gives_the_same_day() {
     let trouble = Scenario { losses_per_hour: 0.5, crashes_per_thousand: 10.0, ..a_day(7) };
     let [one, two] = [0, 1].map(|_| simulate("shop", &resources, &InProcess, &trouble));
     assert_eq!(one, two);
+}
+
+#[test]
+fn noise_around_a_limit_does_not_make_the_fleet_shrink_and_grow_again() {
+    let resources = resources(include_str!("../../../examples/smartwe.yaml"));
+    let wave = |metric: &str, low: f64, high: f64, per_instance_of: Option<&str>| Load {
+        metric: metric.to_owned(),
+        shape: Shape::Wave { low, high, period_ms: 86_400_000 },
+        per_instance_of: per_instance_of.map(str::to_owned),
+        noise: 0.03,
+    };
+    for seed in 0..6 {
+        let load = vec![wave("requests", 80.0, 260.0, None), wave("memory_used", 120.0, 320.0, Some("smart_design"))];
+        let scenario = Scenario { load, measure_ms: 60_000, ..a_day(seed) };
+        let report = simulate("smartwe", &resources, &InProcess, &scenario);
+        assert_eq!(report.breaches, [], "seed {seed}");
+        // Up in the morning and down in the evening, hours apart: none of it turns back what was just done.
+        assert!(report.plans >= 4 && report.plans == report.reached, "seed {seed}: {} plans", report.plans);
+        assert_eq!(report.flaps, 0, "seed {seed}");
+    }
+}
+
+/// The wall clock of Berlin in January, in milliseconds since midnight, and whether it is a working day. The scenario
+/// begins on a Monday at midnight UTC.
+fn in_berlin(elapsed_ms: u64) -> (u64, bool) {
+    let local = elapsed_ms + 3_600_000;
+    (local % 86_400_000, local / 86_400_000 % 7 < 5)
+}
+
+#[test]
+fn under_a_policy_of_working_hours_every_plan_of_a_week_begins_within_them() {
+    let resources = resources(MODEL);
+    let text = include_str!("../../../examples/policies/working-hours.cedar").into();
+    let policies = vec![PolicyText { name: "working-hours.cedar".to_owned(), text }];
+    let authorise = Authorisation { time_zone: Zone::named("Europe/Berlin").unwrap(), policies };
+    let free = Scenario { duration_ms: 7 * 86_400_000, crashes_per_thousand: 5.0, ..a_day(3) };
+    let bound = Scenario { settings: LoopSettings { authorise, ..free.settings.clone() }, ..free.clone() };
+    let [free, bound] = [free, bound].map(|s| simulate("shop", &resources, &InProcess, &s));
+    let begun_at = |report: &Report| -> Vec<u64> {
+        let began = report.timeline.iter().filter(|m| matches!(m.what, Happening::Notice(Notice::PlanBegan { .. })));
+        began.map(|m| m.elapsed_ms).collect()
+    };
+    let within = |elapsed_ms: &u64| {
+        let (clock, works) = in_berlin(*elapsed_ms);
+        works && (8 * 3_600_000..17 * 3_600_000).contains(&clock)
+    };
+    assert!(begun_at(&free).iter().any(|at| !within(at)) && free.denied == 0);
+    let begun = begun_at(&bound);
+    assert!(begun.len() >= 5 && begun.iter().all(within), "{begun:?}");
+    assert_eq!(bound.breaches, []);
+    assert!(bound.denied > 100 && bound.replayed > 50, "{} denied", bound.denied);
+    let told = |m: &&Moment| matches!(&m.what, Happening::Notice(Notice::PlanDenied { policies, .. }) if policies[0].id == "working-hours");
+    let told = bound.timeline.iter().filter(told).count() as u64;
+    assert!(told >= 5 && told < bound.denied / 3, "{told} of {} were told", bound.denied);
 }
 
 /// How many seeds; `CARDINAL_CASES` sets another number.

@@ -1,5 +1,6 @@
 //! Plans on their way: proposed, approved, carried out, superseded, ended.
 
+use cardinal_adapter::authorise::{Asker, Deed, Grounds, Occasion, Ruling};
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::driver::{Fault, FaultClass, Progress, Token};
 use cardinal_adapter::execute::{Command, Event as ExecutorEvent, Executor};
@@ -11,6 +12,16 @@ use cardinal_adapter::time::UnixMs;
 use super::{Act, ApplicationLoop, Course, Notice, Step, Write, refuse};
 use crate::trigger::Trigger;
 
+/// A plan that is to begin, and for whom.
+pub(super) struct Beginning {
+    pub(super) plan: Plan,
+    /// The decision that made it.
+    pub(super) decision: u64,
+    pub(super) deed: Deed,
+    pub(super) asker: Asker,
+    pub(super) grounds: Grounds,
+}
+
 impl ApplicationLoop {
     /// Lets a proposed plan go.
     pub(super) fn drop_proposal(&mut self, reason: &str, step: &mut Step) {
@@ -21,17 +32,34 @@ impl ApplicationLoop {
         }
     }
 
-    pub(super) fn approve(&mut self, now: UnixMs, hash: Digest, by: String, step: &mut Step) {
+    pub(super) fn approve(&mut self, now: UnixMs, hash: Digest, asker: Asker, step: &mut Step) {
         match &self.state.course {
-            Course::Proposed { plan, decision, .. } if plan.hash() == hash => {
-                let (plan, decision) = (Plan::clone(plan), *decision);
-                self.begin_plan(now, plan, decision, Some(by), step);
+            Course::Proposed { plan, decision, grounds, .. } if plan.hash() == hash => {
+                let (plan, grounds) = (Plan::clone(plan), grounds.clone());
+                let beginning = Beginning { plan, decision: *decision, deed: Deed::Approve, asker, grounds };
+                self.begin_plan(now, beginning, step);
             }
-            _ => refuse(by, "no such plan is proposed; it may have been replaced by another", step),
+            _ => refuse(name_of(asker), "no such plan is proposed; it may have been replaced by another", step),
         }
     }
 
-    pub(super) fn begin_plan(&mut self, now: UnixMs, plan: Plan, decision: u64, by: Option<String>, step: &mut Step) {
+    /// Begins a plan if the policies allow it at this moment. What a decision concluded may be old: the process may have
+    /// died between the two, or the policies may have been replaced.
+    pub(super) fn begin_plan(&mut self, now: UnixMs, beginning: Beginning, step: &mut Step) {
+        let Beginning { plan, decision, deed, asker, grounds } = beginning;
+        let mode = self.state.settings.mode.as_str().to_owned();
+        let occasion = Occasion { at: now, asker: asker.clone(), deed, mode, grounds };
+        if let Some(ruling) = self.state.settings.authorise.judge(&plan, &occasion)
+            && !ruling.allowed
+        {
+            // A proposal stays: another person may approve it, or this one at another time.
+            match deed {
+                Deed::Approve => refuse(name_of(asker), &ruling.sentence(), step),
+                Deed::Apply | Deed::Undeploy | Deed::Propose => self.tell_of_denial(&plan, decision, &ruling, step),
+            }
+            return;
+        }
+        let by = (deed == Deed::Approve).then(|| name_of(asker));
         if let Err(stale) = self.state.head.adopt(&plan) {
             let dropped = Notice::PlanDropped { plan: plan.hash(), reason: stale.to_string() };
             step.writes.push(Write::Notice(dropped));
@@ -39,12 +67,24 @@ impl ApplicationLoop {
             self.wants(Trigger::Overtaken, now);
             return;
         }
+        self.state.wish = None;
         self.state.history.begin(self.change(&plan, now));
         step.writes.push(Write::Notice(Notice::PlanBegan { plan: plan.hash(), by }));
         self.state.course = Course::Executing { plan: Box::new(plan.clone()), decision };
         let (executor, commands) = Executor::start(plan, self.state.settings.execute, now);
         self.executor = Some(executor);
         self.follow(now, commands, step);
+    }
+
+    /// Tells people that the policies do not allow a plan, once for the same policies.
+    pub(super) fn tell_of_denial(&mut self, plan: &Plan, decision: u64, ruling: &Ruling, step: &mut Step) {
+        let policies: Vec<_> = ruling.denied_by().into_iter().cloned().collect();
+        let denied = (!ruling.allowed).then(|| policies.clone());
+        if denied.is_some() && denied != self.state.denied {
+            let (plan, reason) = (plan.hash(), ruling.sentence());
+            step.writes.push(Write::Notice(Notice::PlanDenied { plan, decision, policies, reason }));
+        }
+        self.state.denied = denied;
     }
 
     /// What the gate remembers of the change.
@@ -157,5 +197,13 @@ impl ApplicationLoop {
                 self.wants(Trigger::PlanEnded, now);
             }
         }
+    }
+}
+
+/// The name under which who asked is told of.
+fn name_of(asker: Asker) -> String {
+    match asker {
+        Asker::Loop => "the loop".to_owned(),
+        Asker::Person { name, .. } => name,
     }
 }

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use cardinal_adapter::authorise::Deed;
 use cardinal_adapter::deployment::{NodeId, NodePhase, RunningDeployment};
 use cardinal_adapter::driver::Observation;
 use cardinal_adapter::driver::drift::Drift;
+use cardinal_adapter::gate::Course as ChangeCourse;
 use cardinal_adapter::time::UnixMs;
 use cardinal_models::evaluate::{Evaluator, Value};
 use cardinal_models::snapshot::Snapshot;
 
+use super::carry::Beginning;
 use super::{Act, ApplicationLoop, Course, Notice, Step, Write};
+use crate::authority::grounds;
 use crate::decide::Resources;
-use crate::decision::{Decision, Next};
+use crate::decision::{Answer, Decision, Next};
 use crate::input::DecisionInput;
 use crate::metrics::{see, stale};
 use crate::running;
@@ -33,7 +37,9 @@ impl ApplicationLoop {
         if self.state.running.nodes.is_empty() || self.executor.is_some() {
             return;
         }
-        let broken = self.broken(now, resources);
+        let snapshot = self.snapshot(now, resources);
+        self.reconsider_wish(&snapshot);
+        let broken = broken(&snapshot);
         let newly: Vec<String> = broken.difference(&self.state.violated).cloned().collect();
         if !newly.is_empty() {
             step.writes.push(Write::Notice(Notice::Violated { rules: newly.clone() }));
@@ -45,8 +51,29 @@ impl ApplicationLoop {
         self.state.violated = broken;
     }
 
-    /// The constraints and SLOs that do not hold for what runs.
-    fn broken(&self, now: UnixMs, resources: &Resources) -> BTreeSet<String> {
+    /// A wish for less is given up when the values of now would break a rule on it. A decision sees the values of one
+    /// moment; what is wanted for the whole of a window must be right in all of it.
+    fn reconsider_wish(&mut self, snapshot: &Snapshot) {
+        let Some(wish) = &self.state.wish else { return };
+        let Some(placement) = running::wanted(wish, &snapshot.application, &snapshot.catalog) else {
+            self.give_up_wish();
+            return;
+        };
+        let evaluator = Evaluator::new(snapshot);
+        let constraints = snapshot.application.constraints.iter();
+        let mut open = constraints.filter(|c| evaluator.depends_on_placement(&c.formula));
+        if open.any(|c| !matches!(evaluator.evaluate(&c.formula, &placement), Ok(Value::Bool(true)))) {
+            self.give_up_wish();
+        }
+    }
+
+    fn give_up_wish(&mut self) {
+        self.state.wish = None;
+        self.state.history.pending = None;
+    }
+
+    /// What runs, with the values of now.
+    fn snapshot(&self, now: UnixMs, resources: &Resources) -> Snapshot {
         let application = &resources.application;
         let mut snapshot = Snapshot::new(application.clone(), resources.catalog.clone());
         let seen = see(application, &self.state.readings, &self.state.settings.metrics, now);
@@ -54,12 +81,7 @@ impl ApplicationLoop {
             *slot = seen.value;
         }
         snapshot.current = running::current(&self.state.running, application, &snapshot.catalog);
-        let evaluator = Evaluator::new(&snapshot);
-        let broken = application
-            .constraints
-            .iter()
-            .filter(|c| matches!(evaluator.evaluate_current(&c.formula), Ok(Value::Bool(false))));
-        broken.map(|c| c.name.to_string()).collect()
+        snapshot
     }
 
     /// What there is in the cloud, against the record.
@@ -100,7 +122,8 @@ impl ApplicationLoop {
         let mut triggers = std::mem::take(&mut self.state.waiting);
         if self.state.leaving && !triggers.iter().any(|t| matches!(t, Trigger::Leave { .. })) {
             // The removal was asked for earlier and is not complete.
-            triggers.insert(0, Trigger::Leave { by: "an earlier order".to_owned() });
+            let earlier = || Trigger::Leave { by: "an earlier order".to_owned(), scope: None };
+            triggers.insert(0, self.state.removal.clone().unwrap_or_else(earlier));
             triggers.sort_unstable();
         }
         self.plan_regular(now);
@@ -134,8 +157,11 @@ impl ApplicationLoop {
         let overtaken = input.running != state.running
             || input.model != state.model
             || input.head != state.head
+            || input.history != state.history
             || input.paused != state.pause.is_some()
             || (state.leaving && !input.is_leaving());
+        let (asker, grounds) = (input.asker(), grounds(input, decision.verdict.as_ref()));
+        let deed = if input.is_leaving() { Deed::Undeploy } else { Deed::Apply };
         self.state.course = Course::Idle;
         let (number, sentence) = (decision.number, decision.sentence.clone());
         step.writes.push(Write::Decision(Box::new(decision.clone())));
@@ -145,13 +171,23 @@ impl ApplicationLoop {
             return;
         }
         self.state.history = decision.history;
+        let shrinks = self.state.history.pending.is_some_and(|p| p.course == ChangeCourse::Down);
+        self.state.wish = match decision.answer {
+            Answer::Solved(solved) if shrinks => Some(solved.placement),
+            _ => None,
+        };
         self.ask_again_when_the_gate_opens(now, decision.verdict.as_ref());
+        if let (Some(ruling), Some(plan)) = (&decision.ruling, &decision.plan) {
+            self.tell_of_denial(plan, number, ruling, step);
+        }
         match (decision.next, decision.plan) {
-            (Next::Apply, Some(plan)) => self.begin_plan(now, plan, number, None, step),
+            (Next::Apply, Some(plan)) => {
+                self.begin_plan(now, Beginning { plan, decision: number, deed, asker, grounds }, step);
+            }
             (Next::Approval, Some(plan)) => {
                 step.writes.push(Write::Notice(Notice::PlanProposed { plan: plan.hash() }));
                 let until = now.plus_ms(self.state.settings.approval_ms);
-                self.state.course = Course::Proposed { plan: Box::new(plan), decision: number, until };
+                self.state.course = Course::Proposed { plan: Box::new(plan), decision: number, until, grounds };
             }
             _ if self.state.leaving && self.state.running.nodes.is_empty() => self.is_gone(step),
             _ => {}
@@ -173,6 +209,14 @@ impl ApplicationLoop {
         self.state.course = Course::Gone;
         step.writes.push(Write::Notice(Notice::Gone));
     }
+}
+
+/// The constraints and SLOs that do not hold for what runs.
+fn broken(snapshot: &Snapshot) -> BTreeSet<String> {
+    let evaluator = Evaluator::new(snapshot);
+    let constraints = snapshot.application.constraints.iter();
+    let broken = constraints.filter(|c| matches!(evaluator.evaluate_current(&c.formula), Ok(Value::Bool(false))));
+    broken.map(|c| c.name.to_string()).collect()
 }
 
 /// Nodes that a plan keeps and that are gone.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cardinal_adapter::authorise::{Asker, Grounds, PolicyName};
 use cardinal_adapter::deployment::RunningDeployment;
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::driver::{Call, Fault, Observation, Progress, Token};
@@ -14,6 +15,7 @@ use cardinal_adapter::gate::GateHistory;
 use cardinal_adapter::journal::{Choice, Ending, Entry, JournalError};
 use cardinal_adapter::plan::{Plan, TargetHead};
 use cardinal_adapter::time::UnixMs;
+use cardinal_models::placement::Deployment;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Resources;
@@ -25,6 +27,8 @@ use crate::trigger::{Trigger, join};
 
 mod carry;
 mod judge;
+#[cfg(test)]
+mod tests;
 
 /// What happens to an application.
 #[derive(Clone, Debug)]
@@ -62,6 +66,8 @@ pub enum Event {
     Person {
         /// Who.
         by: String,
+        /// With which scope, as policies see it: `viewer`, `operator`, `admin`; `None` when it is not known.
+        scope: Option<String>,
         /// What.
         order: Order,
     },
@@ -144,6 +150,17 @@ pub enum Notice {
         /// Which.
         plan: Digest,
         /// Why.
+        reason: String,
+    },
+    /// The policies do not allow a plan. Told once for the same policies.
+    PlanDenied {
+        /// Which.
+        plan: Digest,
+        /// The decision that made it.
+        decision: u64,
+        /// The policies that deny it; none when no policy permits it.
+        policies: Vec<PolicyName>,
+        /// Why, in a sentence that names them.
         reason: String,
     },
     /// A plan began.
@@ -283,6 +300,16 @@ pub struct LoopState {
     pub course: Course,
     /// True when everything is to be taken down, and afterwards the application is gone.
     pub leaving: bool,
+    /// What is wanted and held until the gate's stabilisation window is over, when that is less than what runs. Every value
+    /// of the metrics in the window must leave it without a broken rule, or the window begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Deployment>,
+    /// The order to take everything down, as it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Trigger>,
+    /// The policies that denied the last plan, as was last told; `None` when it was not denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<Vec<PolicyName>>,
 }
 
 /// A person's pause.
@@ -316,6 +343,9 @@ pub enum Course {
         decision: u64,
         /// It is dropped then.
         until: UnixMs,
+        /// Why there is a plan, as policies see it.
+        #[serde(default)]
+        grounds: Grounds,
     },
     /// A plan is carried out.
     Executing {
@@ -372,6 +402,9 @@ impl ApplicationLoop {
             pause: None,
             course: Course::Idle,
             leaving: false,
+            wish: None,
+            removal: None,
+            denied: None,
         };
         let mut fresh = ApplicationLoop { state, executor: None, executor_wake: None, lost_touch: false };
         fresh.plan_regular(now);
@@ -439,7 +472,7 @@ impl ApplicationLoop {
             Event::Observed(observation) => self.observed(now, &observation, &mut step),
             Event::Decided(decision) => self.decided(now, *decision, &mut step),
             Event::Answered { token, attempt, result } => self.answered(now, token, attempt, result, &mut step),
-            Event::Person { by, order } => self.person(now, by, order, &mut step),
+            Event::Person { by, scope, order } => self.person(now, by, scope, order, &mut step),
         }
         self.go_on(now, resources, &mut step);
         if self.state != before {
@@ -489,19 +522,21 @@ impl ApplicationLoop {
         self.state.regular_at = now.plus_ms(every).plus_ms(drawn % most.saturating_add(1));
     }
 
-    fn person(&mut self, now: UnixMs, by: String, order: Order, step: &mut Step) {
+    fn person(&mut self, now: UnixMs, by: String, scope: Option<String>, order: Order, step: &mut Step) {
         match order {
             Order::Decide => {
                 self.state.not_before = now;
-                self.wants(Trigger::Person { by }, now);
+                self.wants(Trigger::Person { by, scope }, now);
             }
             Order::Leave => {
                 self.state.leaving = true;
                 self.state.not_before = now;
                 self.drop_proposal("the application is removed", step);
-                self.wants(Trigger::Leave { by }, now);
+                let removal = Trigger::Leave { by, scope };
+                self.state.removal = Some(removal.clone());
+                self.wants(removal, now);
             }
-            Order::Approve { plan } => self.approve(now, plan, by, step),
+            Order::Approve { plan } => self.approve(now, plan, Asker::Person { name: by, scope }, step),
             Order::Reject { plan } => match &self.state.course {
                 Course::Proposed { plan: proposed, .. } if proposed.hash() == plan => {
                     self.drop_proposal(&format!("rejected by {by}"), step);
