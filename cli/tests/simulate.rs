@@ -67,5 +67,5 @@ fn policies_hold_plans_back_and_are_named() {
     run(&format!("{day} {hours} --time-zone Mars/Olympus")).expect(2).says("Europe/Berlin");
     run(&format!("{day} {hours} {hours}")).expect(2).says("two are called `working-hours.cedar`");
     let wrong = Scratch::new("wrong.cedar", "@id(\"a\") permit (principal, action, resource) when { context.cost };");
-    run(&format!("{day} --policy {}", wrong.path())).expect(2).says("cardinal schema policy");
+    run(&format!("{day} --policy {}", wrong.path())).expect(2).says("attribute `cost`");
 }
