@@ -45,7 +45,13 @@ impl Client {
     ///
     /// # Errors
     /// When the service cannot be reached, or refuses: with its reasons.
-    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], sent: Option<Sent<'_>>) -> Result<Value, Failure> {
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        sent: Option<Sent<'_>>,
+    ) -> Result<Value, Failure> {
         let mut answer = self.send(method, path, headers, sent, Some(TIMEOUT))?;
         let text = answer.body_mut().with_config().limit(256 << 20).read_to_string();
         let text = text.map_err(|error| Failure::internal(format!("the answer of the service broke off: {error}")))?;
@@ -124,9 +130,9 @@ impl Client {
         let wrong = |error: ureq::http::Error| Failure::from(Finding::error(format!("this cannot be asked: {error}")));
         let result = match sent {
             Some(sent) => {
-                let request = request.header("content-type", sent.media).body(SendBody::from_owned_reader(
-                    std::io::Cursor::new(sent.body.to_vec()),
-                ));
+                let request = request
+                    .header("content-type", sent.media)
+                    .body(SendBody::from_owned_reader(std::io::Cursor::new(sent.body.to_vec())));
                 self.run(request.map_err(wrong)?, timeout)
             }
             None => self.run(request.body(SendBody::none()).map_err(wrong)?, timeout),
@@ -143,7 +149,11 @@ impl Client {
         Err(refusal(status, &serde_json::from_str(&text).unwrap_or_default()))
     }
 
-    fn run(&self, request: Request<SendBody<'static>>, timeout: Option<Duration>) -> Result<Response<Body>, ureq::Error> {
+    fn run(
+        &self,
+        request: Request<SendBody<'static>>,
+        timeout: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
         let request = self.agent.configure_request(request).timeout_global(timeout).build();
         self.agent.run(request)
     }

@@ -81,12 +81,7 @@ fn range(text: &str) -> Result<(String, i64, i64), Failure> {
         .ok_or_else(|| unusable(format!("`{text}` is no decision"), "write APPLICATION/NUMBER, such as `shop/17`"))
 }
 
-async fn replay(
-    store: &Store,
-    library: &Library,
-    row: DecisionRow,
-    over: Option<&Value>,
-) -> Result<Replayed, Failure> {
+async fn replay(store: &Store, library: &Library, row: DecisionRow, over: Option<&Value>) -> Result<Replayed, Failure> {
     let name = row.summary.application.clone();
     let damaged = |error: serde_json::Error| Failure::internal(format!("the stored decision cannot be read: {error}"));
     let mut input: DecisionInput = serde_json::from_str(&row.input).map_err(damaged)?;

@@ -121,7 +121,8 @@ fn processors() -> usize {
 /// The name of the machine.
 fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).take(64).collect();
+    let name: String =
+        name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).take(64).collect();
     if name.is_empty() { "cardinal".to_owned() } else { name }
 }
 
@@ -145,11 +146,18 @@ async fn stop() {
 fn text(stats: &Stats) -> String {
     let mut text = String::new();
     let mut one = |name: &str, kind: &str, help: &str, value: i64| {
-        text.push_str(&format!("# HELP cardinal_{name} {help}\n# TYPE cardinal_{name} {kind}\ncardinal_{name} {value}\n"));
+        text.push_str(&format!(
+            "# HELP cardinal_{name} {help}\n# TYPE cardinal_{name} {kind}\ncardinal_{name} {value}\n"
+        ));
     };
     let count = |n: &std::sync::atomic::AtomicU64| i64::try_from(n.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
     one("applications_led", "gauge", "Applications that this replica leads.", stats.led.load(Ordering::Relaxed));
-    one("applications_broken", "gauge", "Applications that cannot be looked after.", stats.broken.load(Ordering::Relaxed));
+    one(
+        "applications_broken",
+        "gauge",
+        "Applications that cannot be looked after.",
+        stats.broken.load(Ordering::Relaxed),
+    );
     one("decisions_queued", "gauge", "Decisions that wait for a worker.", stats.queued.load(Ordering::Relaxed));
     one("decisions_total", "counter", "Decisions made.", count(&stats.decisions));
     one("decisions_proven_total", "counter", "Decisions with a proof of optimality.", count(&stats.proven));

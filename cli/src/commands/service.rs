@@ -145,9 +145,7 @@ pub fn decisions(arguments: &Decisions) -> Result<Exit, Failure> {
     let Decisions { application, number, limit, remote } = arguments;
     let client = Client::of(remote)?;
     match number {
-        Some(number) => {
-            print(remote, &client.get(&of(application, &format!("/decisions/{number}")))?, show::decision)
-        }
+        Some(number) => print(remote, &client.get(&of(application, &format!("/decisions/{number}")))?, show::decision),
         None => {
             let answer = client.get(&of(application, &format!("/decisions?limit={limit}")))?;
             print(remote, &answer["items"], show::decisions)

@@ -19,9 +19,9 @@ pub fn run(command: &Token) -> Result<Exit, Failure> {
     runtime()?.block_on(async {
         match command {
             Token::Create { name, scope, applications, expires, database } => {
-                let ends = expires.and_then(|time| time.0).map(|time| {
-                    now().plus_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-                });
+                let ends = expires
+                    .and_then(|time| time.0)
+                    .map(|time| now().plus_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)));
                 let new = NewToken {
                     name: name.clone(),
                     scope: (*scope).into(),
@@ -86,7 +86,9 @@ fn list(tokens: &[TokenInfo], form: AnswerForm) -> Result<String, Failure> {
     match form {
         AnswerForm::Json => write::json(&rows),
         AnswerForm::Yaml => write::yaml(&rows),
-        AnswerForm::Table if rows.is_empty() => Ok("no tokens; `cardinal token create NAME --scope admin`\n".to_owned()),
+        AnswerForm::Table if rows.is_empty() => {
+            Ok("no tokens; `cardinal token create NAME --scope admin`\n".to_owned())
+        }
         AnswerForm::Table => {
             let cells = |row: Row| {
                 let state = match (&row.revoked, &row.expires) {

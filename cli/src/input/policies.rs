@@ -10,7 +10,6 @@ use cardinal_models::diagnostic::Source;
 
 use super::files;
 
-
 /// Policies that can be used, and what is probably not meant.
 pub struct PolicyFile {
     /// The policies.

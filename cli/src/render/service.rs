@@ -71,9 +71,9 @@ pub fn application(answer: &Value) -> String {
     let mut rows = Vec::new();
     let nodes = deployment["current"]["deployment"]["nodes"].as_array();
     for node in nodes.into_iter().flatten() {
-        let instances = node["instances"].as_object().map(|map| {
-            map.iter().map(|(name, n)| format!("{} {}", n, clean(name))).collect::<Vec<_>>().join(", ")
-        });
+        let instances = node["instances"]
+            .as_object()
+            .map(|map| map.iter().map(|(name, n)| format!("{} {}", n, clean(name))).collect::<Vec<_>>().join(", "));
         rows.push(vec![text(&node["count"]), text(&node["offer"]), instances.unwrap_or_default()]);
     }
     if rows.is_empty() {
@@ -94,7 +94,12 @@ pub fn application(answer: &Value) -> String {
         out.push_str(&metrics);
     }
     if let Some(last) = items(&answer["decisions"]).next() {
-        out.push_str(&format!("\n  decision {} {}: {}\n", text(&last["number"]), time(&last["at"]), text(&last["sentence"])));
+        out.push_str(&format!(
+            "\n  decision {} {}: {}\n",
+            text(&last["number"]),
+            time(&last["at"]),
+            text(&last["sentence"])
+        ));
     }
     out
 }
@@ -106,7 +111,11 @@ pub fn metrics(answer: &Value) -> String {
         vec![text(&m["name"]), text(&m["value"]), text(&m["unit"]), age, text(&m["quality"])]
     };
     let rows: Vec<_> = items(&answer["items"]).map(row).collect();
-    if rows.is_empty() { String::new() } else { lines(&table_of(&["metric", ">value", "unit", ">age", "quality"], rows)) }
+    if rows.is_empty() {
+        String::new()
+    } else {
+        lines(&table_of(&["metric", ">value", "unit", ">age", "quality"], rows))
+    }
 }
 
 /// Values that were sent.

@@ -10,10 +10,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::Shared;
 use super::driver::{DriverError, Hands};
 use super::record::{self, Ground};
 use super::resources::{self, LoadError, Loaded};
-use super::Shared;
 use super::stats::Since;
 use crate::decide::Resources;
 use crate::metrics::MetricReading;

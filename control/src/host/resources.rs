@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cardinal_adapter::digest::Digest;
-use cardinal_edge::input::catalogs::{Given, interpret as interpret_catalogs};
 use cardinal_edge::failure::Failure;
+use cardinal_edge::input::catalogs::{Given, interpret as interpret_catalogs};
 use cardinal_edge::input::model::interpret as interpret_model;
 use cardinal_edge::input::network::complete;
 use cardinal_interop::Format;
