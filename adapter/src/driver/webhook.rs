@@ -58,8 +58,8 @@ impl Secret {
         Some(mac)
     }
 
-    /// The value of the signature header.
-    fn sign(&self, at: UnixMs, method: &str, path: &str, body: &str) -> String {
+    /// The value of the header `cardinal-signature` of a request.
+    pub fn sign(&self, at: UnixMs, method: &str, path: &str, body: &str) -> String {
         let bytes = self.mac(at, method, path, body).map(|mac| mac.finalize().into_bytes());
         let hex: String = bytes.iter().flatten().map(|b| format!("{b:02x}")).collect();
         format!("t={},v1={hex}", at.0)

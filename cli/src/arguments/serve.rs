@@ -62,6 +62,9 @@ pub struct Serve {
     /// The most memory (address space) that a worker process may have
     #[arg(long, value_name = "SIZE", default_value = "4 GiB", value_parser = memory_limit)]
     pub memory_limit: u64,
+    /// How fast the simulated cloud is: 60 lets an hour pass in a minute
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub cloud_speed: f64,
     /// Serve requests only; other replicas lead the applications
     #[arg(long)]
     pub no_loop: bool,
@@ -71,6 +74,11 @@ pub struct Serve {
     /// How it is logged
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub log_form: LogForm,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor: &f64| (0.001..=1e6).contains(factor));
+    factor.ok_or_else(|| "write a number from 0.001 to 1000000".to_owned())
 }
 
 /// How the service logs.

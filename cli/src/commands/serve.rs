@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_api::outbound::Outbound;
 use cardinal_api::{Loop, Options, Parts, Service, Tls};
 use cardinal_control::host::{Host, HostOptions, InWorkers, LATENCY_MS, Latency, Stats, holder};
@@ -68,7 +69,8 @@ async fn serve(arguments: &Serve) -> Result<(), Failure> {
         let replica = arguments.replica.clone().unwrap_or_else(machine);
         let lease = arguments.lease.0.unwrap_or(Duration::from_secs(15));
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX).clamp(1_000, 600_000);
-        let options = HostOptions { holder: holder(&replica, now()), lease_ms, poll_ms: POLL_MS, solvers };
+        let cloud = CloudSettings { speed: arguments.cloud_speed, ..CloudSettings::default() };
+        let options = HostOptions { holder: holder(&replica, now()), lease_ms, poll_ms: POLL_MS, solvers, cloud };
         let decider = Arc::new(InWorkers::new(pool.clone()));
         let wire = Arc::new(Outbound::new(OUTBOUND));
         Some(Host::start(store.clone(), decider, wire, clock.clone(), options).await.map_err(refused)?)

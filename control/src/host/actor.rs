@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use cardinal_adapter::journal::Entry;
 use cardinal_store::{Application, Commit, Lease, Status, Store, StoreError};
-use serde::Deserialize;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -18,7 +17,7 @@ use super::stats::Since;
 use crate::decide::Resources;
 use crate::metrics::MetricReading;
 use crate::settings::{DriverSettings, LoopSettings};
-use crate::state::{Act, ApplicationLoop, Course, Event, LoopState, Order, RecoverError, Step};
+use crate::state::{Act, ApplicationLoop, Course, Event, GivenOrder, LoopState, RecoverError, Step};
 
 /// Events that wait for their turn; answers are never dropped, so there is no bound but the calls under way.
 type Inbox = mpsc::UnboundedReceiver<(Event, Since)>;
@@ -68,16 +67,6 @@ pub struct Actor {
     stop: CancellationToken,
 }
 
-/// An order as it is stored.
-#[derive(Debug, Deserialize)]
-struct Given {
-    #[serde(flatten)]
-    order: Order,
-    /// The scope of whoever gave it.
-    #[serde(default)]
-    scope: Option<String>,
-}
-
 /// Whether the application is looked after any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Going {
@@ -96,7 +85,7 @@ impl Actor {
         let store = &shared.store;
         let application = store.application(&lease.application).await?;
         let (loaded, settings) = load(&shared, &application).await?;
-        let hands = Hands::of(&application.name, &settings.driver, store, &shared.wire).await?;
+        let hands = Hands::of(&shared, &application.name, &settings.driver).await?;
         let stored = match store.loop_state(&application.name).await? {
             Some(text) => Some(serde_json::from_str::<LoopState>(&text)?),
             None => None,
@@ -187,8 +176,8 @@ impl Actor {
         let mut taken = Vec::new();
         for row in store.orders(&name).await? {
             taken.push(row.id);
-            match serde_json::from_str::<Given>(&row.order) {
-                Ok(Given { order, scope }) => {
+            match serde_json::from_str::<GivenOrder>(&row.order) {
+                Ok(GivenOrder { order, scope }) => {
                     events.push((Event::Person { by: row.by, scope, order }, Since::at(row.at)));
                 }
                 Err(error) => warn!(application = name, order = row.id, %error, "an order cannot be read"),
@@ -211,7 +200,7 @@ impl Actor {
         }
         let (loaded, settings) = load(&self.shared, application).await?;
         if settings.driver != self.driver {
-            self.hands = Hands::of(&application.name, &settings.driver, &self.shared.store, &self.shared.wire).await?;
+            self.hands = Hands::of(&self.shared, &application.name, &settings.driver).await?;
         }
         (self.loaded, self.driver, self.generation) = (loaded, settings.driver.clone(), application.generation);
         events.push((Event::Model { model: self.loaded.model, settings: Box::new(settings) }, Since::none()));

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use cardinal_adapter::driver::simulated::{CloudState, SimulatedCloud};
+use cardinal_adapter::driver::simulated::{CloudSettings, CloudState, SimulatedCloud};
 use cardinal_adapter::driver::webhook::{Secret, Transport, Webhook};
 use cardinal_adapter::driver::{Call, Driver, Fault, FaultClass, Observation, Progress};
 use cardinal_adapter::time::UnixMs;
 use cardinal_store::{Lease, Store, StoreError};
 use tokio::sync::Mutex;
 
+use super::Shared;
 use crate::settings::DriverSettings;
 
 /// What carries an application's actions out.
@@ -41,9 +42,10 @@ pub enum DriverError {
     Settings(String),
 }
 
-struct Shared(Wire);
+/// A transport that several drivers use.
+struct Line(Wire);
 
-impl Transport for Shared {
+impl Transport for Line {
     fn send(
         &self,
         request: &cardinal_adapter::driver::webhook::Request,
@@ -57,16 +59,13 @@ impl Hands {
     ///
     /// # Errors
     /// When the store does not give its cloud or its secret, or its address makes no sense.
-    pub async fn of(
-        application: &str,
-        settings: &DriverSettings,
-        store: &Store,
-        wire: &Wire,
-    ) -> Result<Self, DriverError> {
+    pub(super) async fn of(shared: &Shared, application: &str, settings: &DriverSettings) -> Result<Self, DriverError> {
+        let store = &shared.store;
         match settings {
             DriverSettings::Simulated { cloud } => {
                 let kept = store.cloud(application).await?;
                 let cloud = match kept {
+                    None if **cloud == CloudSettings::default() => SimulatedCloud::new(shared.cloud.clone()),
                     None => SimulatedCloud::new((**cloud).clone()),
                     Some(text) => {
                         let state: CloudState = serde_json::from_str(&text)
@@ -79,7 +78,7 @@ impl Hands {
             DriverSettings::Webhook { url, secret } => {
                 let bytes = store.secret(secret).await?;
                 let secret = Secret::new(bytes.expose().to_vec()).map_err(DriverError::Settings)?;
-                let webhook = Webhook::new(url, secret, Shared(wire.clone())).map_err(DriverError::Settings)?;
+                let webhook = Webhook::new(url, secret, Line(shared.wire.clone())).map_err(DriverError::Settings)?;
                 Ok(Hands::World(Arc::new(webhook)))
             }
         }

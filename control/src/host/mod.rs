@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cardinal_adapter::digest::Digest;
+use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_adapter::time::UnixMs;
 use cardinal_interop::catalog::{builtin, builtin_text};
 use cardinal_store::{Catalog, Holding, Lease, Store, StoreError};
@@ -57,6 +58,8 @@ pub struct HostOptions {
     pub poll_ms: u64,
     /// How many decisions are made at a time.
     pub solvers: usize,
+    /// The simulated clouds of applications that ask for none in particular.
+    pub cloud: CloudSettings,
 }
 
 /// Applications taken over in one round; the rest follows in the next, so that many do not come at once.
@@ -70,6 +73,7 @@ struct Shared {
     store: Store,
     library: Library,
     wire: Wire,
+    cloud: CloudSettings,
     decider: Arc<dyn Decider>,
     solvers: Semaphore,
     clock: Clock,
@@ -185,6 +189,7 @@ impl Host {
             store,
             library: Library::default(),
             wire,
+            cloud: options.cloud.clone(),
             decider,
             solvers: Semaphore::new(options.solvers.max(1)),
             clock,

@@ -55,7 +55,13 @@ async fn store(at: &std::path::Path) -> Store {
 }
 
 async fn host(store: &Store, lease_ms: u64) -> Host {
-    let options = HostOptions { holder: holder("test", now()), lease_ms, poll_ms: 20, solvers: 2 };
+    let options = HostOptions {
+        holder: holder("test", now()),
+        lease_ms,
+        poll_ms: 20,
+        solvers: 2,
+        cloud: CloudSettings::default(),
+    };
     Host::start(store.clone(), Arc::new(InProcess), Arc::new(Offline), clock(), options).await.unwrap()
 }
 

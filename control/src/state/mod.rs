@@ -111,6 +111,17 @@ pub enum Order {
     },
 }
 
+/// An order as it waits to be carried out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GivenOrder {
+    /// What.
+    #[serde(flatten)]
+    pub order: Order,
+    /// The scope of whoever gave it, as policies see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
 /// What must be made durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {

@@ -1,0 +1,57 @@
+//! HTTP calls to others: signed, over TLS with the certificates that the system trusts, and never longer than they may
+//! take.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardinal_adapter::driver::webhook::{ANSWER_BYTES_MAX, Answer, Request, Transport};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+/// Sends requests with `ureq`. A clone shares its connections.
+#[derive(Clone, Debug)]
+pub struct Outbound(Agent);
+
+impl Outbound {
+    /// Requests that take at most so long each.
+    pub fn new(timeout: Duration) -> Self {
+        Outbound(agent(Some(timeout)))
+    }
+}
+
+/// What sends requests: over TLS with the certificates that the system trusts, for at most so long each.
+pub fn agent(timeout: Option<Duration>) -> Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .timeout_global(timeout)
+        .http_status_as_error(false)
+        // A redirect would carry a signed body to where nobody asked for it.
+        .max_redirects(0)
+        .tls_config(tls)
+        .build();
+    config.new_agent()
+}
+
+impl Transport for Outbound {
+    fn send(&self, request: &Request) -> Result<Answer, String> {
+        let sent = if request.method == "GET" {
+            let call =
+                request.headers.iter().fold(self.0.get(&request.url), |call, (name, value)| call.header(*name, value));
+            call.call()
+        } else {
+            let call =
+                request.headers.iter().fold(self.0.post(&request.url), |call, (name, value)| call.header(*name, value));
+            call.send(&request.body)
+        };
+        let mut response = sent.map_err(|error| error.to_string())?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let reader = response.body_mut().as_reader();
+        reader.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut body).map_err(|error| error.to_string())?;
+        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+}
