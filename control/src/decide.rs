@@ -143,7 +143,8 @@ impl Draft<'_> {
         let outcome = match solver.solve(snapshot, &limits) {
             Ok(outcome) => outcome,
             Err(message) => {
-                self.decision.sentence = format!("No decision: {message}.");
+                let why = message.lines().next().unwrap_or_default().trim_end_matches('.');
+                self.decision.sentence = format!("No decision: {why}.");
                 self.decision.answer = Answer::Failed { message };
                 return;
             }

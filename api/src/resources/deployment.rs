@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use cardinal_adapter::deployment::RunningDeployment;
+use cardinal_adapter::driver::simulated::{CloudState, SimulatedCloud};
 use cardinal_adapter::plan::Plan;
 use cardinal_control::state::Course;
 use cardinal_models::placement::Deployment;
@@ -27,6 +28,8 @@ pub struct DeploymentView {
     pub plan: Option<String>,
     /// The number of the plan that was adopted last; 0 before the first.
     pub generation: u64,
+    /// What the simulated cloud has charged so far, by the clock; null with other drivers.
+    pub paid: Option<f64>,
 }
 
 /// A deployment with its cost.
@@ -60,7 +63,7 @@ pub async fn show(
     let Some(state) = loop_state(&service, &name).await? else {
         let nothing = StateView::of(&RunningDeployment::default());
         let view =
-            DeploymentView { course: None, current: nothing.clone(), target: nothing, plan: None, generation: 0 };
+            DeploymentView { course: None, current: nothing.clone(), target: nothing, plan: None, generation: 0, paid: None };
         return Ok(axum::Json(view));
     };
     let plan: Option<&Plan> = match &state.course {
@@ -73,5 +76,13 @@ pub async fn show(
         target: StateView::of(plan.map_or(&state.running, |plan| &plan.content().target)),
         plan: plan.map(|plan| plan.hash().to_string()),
         generation: state.head.generation,
+        paid: paid(&service, &name).await?,
     }))
+}
+
+/// What the simulated cloud of an application has charged.
+async fn paid(service: &Service, name: &str) -> Result<Option<f64>, Problem> {
+    let Some(text) = service.store.cloud(name).await? else { return Ok(None) };
+    let state: CloudState = serde_json::from_str(&text).map_err(|error| Problem::internal(&error))?;
+    Ok(Some(SimulatedCloud::restore(state).paid(service.now()).0 as f64 / 1e9))
 }

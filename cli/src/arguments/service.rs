@@ -71,6 +71,18 @@ pub enum App {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Show the settings of an application, or change some
+    #[command(after_help = "Example: cardinal app settings shop --change calmer.yaml")]
+    Settings {
+        /// Which
+        name: String,
+        /// A file with the settings that change, as YAML or JSON; `null` stands for the default
+        #[arg(long, value_name = "FILE")]
+        change: Option<PathBuf>,
+        /// Which service.
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Change nothing until it is resumed
     Pause {
         /// Which

@@ -112,7 +112,7 @@ fn options(arguments: &Serve, solvers: usize) -> Options {
 fn program(memory_limit: u64) -> Result<Program, Failure> {
     let path = std::env::current_exe()
         .map_err(|error| Failure::internal(format!("the program cannot find itself: {error}")))?;
-    let limit = format!("--memory-limit={memory_limit}");
+    let limit = format!("--memory-limit={memory_limit} B");
     Ok(Program { path, arguments: vec![OsString::from("solve-worker"), limit.into()] })
 }
 

@@ -99,6 +99,25 @@ pub fn app(command: &App) -> Result<Exit, Failure> {
             let told = if *detach { "let go; what runs is left alone" } else { "is being taken down" };
             print(remote, &answer, |_| format!("{name}: {told}\n"))
         }
+        App::Settings { name, change, remote } => {
+            let client = Client::of(remote)?;
+            let path = of(name, "/settings");
+            let answer = match change {
+                None => client.get(&path)?,
+                Some(file) => {
+                    let source = files::read(file)?;
+                    let patch: Value = serde_saphyr::from_str(&source.text).map_err(|error| {
+                        let what = format!("`{}`: {}", source.name, error.without_snippet());
+                        unusable(what, "write settings as YAML or JSON")
+                    })?;
+                    let body = patch.to_string();
+                    let sent = Sent { media: "application/merge-patch+json", body: body.as_bytes() };
+                    client.call("PATCH", &path, &[], Some(sent))?
+                }
+            };
+            let yaml = write::yaml(&answer)?;
+            print(remote, &answer, |_| yaml)
+        }
         App::Decide { name, remote } => order(remote, name, "decide", &json!({}), "a decision is asked for"),
         App::Pause { name, reason, remote } => order(remote, name, "pause", &json!({ "reason": reason }), "paused"),
         App::Resume { name, remote } => order(remote, name, "resume", &json!({}), "resumed"),

@@ -171,12 +171,17 @@ impl ApplicationLoop {
             return;
         }
         self.state.history = decision.history;
+        let failed = matches!(decision.answer, Answer::Failed { .. } | Answer::Unknown);
         let shrinks = self.state.history.pending.is_some_and(|p| p.course == ChangeCourse::Down);
         self.state.wish = match decision.answer {
             Answer::Solved(solved) if shrinks => Some(solved.placement),
             _ => None,
         };
         self.ask_again_when_the_gate_opens(now, decision.verdict.as_ref());
+        if failed {
+            // What failed may work the next time.
+            self.state.regular_at = self.state.regular_at.min(now.plus_ms(self.state.settings.retry_ms));
+        }
         if let (Some(ruling), Some(plan)) = (&decision.ruling, &decision.plan) {
             self.tell_of_denial(plan, number, ruling, step);
         }
