@@ -362,6 +362,7 @@ async fn begin_life(tx: &mut AnyConnection, name: &str) -> Result<(), StoreError
     let begins = [
         "INSERT INTO leases (application, wanted, holder, epoch, until_at, commits) VALUES ($1, 1, NULL, 0, 0, 0) \
          ON CONFLICT (application) DO UPDATE SET wanted = 1, holder = NULL, until_at = 0",
+        "DELETE FROM metrics WHERE application = $1",
         "UPDATE loops SET former = COALESCE(state, former), state = NULL WHERE application = $1",
     ];
     for begin in begins {

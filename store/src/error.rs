@@ -2,8 +2,11 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use sqlx::migrate::MigrateError;
+
+use crate::write::CommitError;
 
 /// What went wrong. The message says what to do; the cause, where there is one, is chained.
 #[derive(Debug, thiserror::Error)]
@@ -150,8 +153,9 @@ impl StoreError {
         StoreError::Corrupt { what: what.into(), source: None }
     }
 
-    fn from_sqlx(error: sqlx::Error, doing: &'static str) -> Self {
-        let kind = match &error {
+    fn from_sqlx(error: &CommitError, doing: &'static str) -> Self {
+        let source = Some(Box::from(Arc::clone(error)));
+        let kind = match &**error {
             sqlx::Error::Database(e) => kind_of(e.code().as_deref()),
             sqlx::Error::ColumnNotFound(_)
             | sqlx::Error::ColumnDecode { .. }
@@ -159,6 +163,8 @@ impl StoreError {
             | sqlx::Error::TypeNotFound { .. }
             | sqlx::Error::Decode(_) => Kind::Damaged,
             sqlx::Error::PoolTimedOut => Kind::Away(BUSY),
+            // Of those who write together, one has met with an error of the disk.
+            sqlx::Error::Io(e) if e.kind() == std::io::ErrorKind::Other => Kind::Away(DISK),
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolClosed
@@ -167,8 +173,8 @@ impl StoreError {
             _ => Kind::Away(OTHER),
         };
         match kind {
-            Kind::Away(mend) => StoreError::Unavailable { doing, mend, source: Some(error.into()) },
-            Kind::Damaged => StoreError::Corrupt { what: "the database".to_owned(), source: Some(error.into()) },
+            Kind::Away(mend) => StoreError::Unavailable { doing, mend, source },
+            Kind::Damaged => StoreError::Corrupt { what: "the database".to_owned(), source },
         }
     }
 
@@ -179,7 +185,7 @@ impl StoreError {
                 StoreError::corrupt(format!("the record of schema version {version} in the database"))
             }
             MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => {
-                StoreError::from_sqlx(e, "bringing the schema up to date")
+                StoreError::from_sqlx(&e.into(), "bringing the schema up to date")
             }
             other => StoreError::Unavailable {
                 doing: "bringing the schema up to date",
@@ -235,6 +241,12 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, sqlx::Error> {
     fn doing(self, what: &'static str) -> Result<T, StoreError> {
-        self.map_err(|e| StoreError::from_sqlx(e, what))
+        self.map_err(|e| StoreError::from_sqlx(&e.into(), what))
+    }
+}
+
+impl<T> Doing<T> for Result<T, CommitError> {
+    fn doing(self, what: &'static str) -> Result<T, StoreError> {
+        self.map_err(|e| StoreError::from_sqlx(&e, what))
     }
 }

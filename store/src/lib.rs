@@ -32,6 +32,7 @@ mod tokens;
 mod url;
 mod webhooks;
 mod words;
+mod write;
 
 pub use applications::{Application, Filter, ModelText, ModelVersion, NewModel, Page, Status};
 pub use catalogs::{Catalog, CurrentCatalog};

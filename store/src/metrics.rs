@@ -87,7 +87,6 @@ impl Store {
             }
         }
         let mut tx = self.begin(doing).await?;
-        let change = Counter::Change.take(&mut tx, 1).await?;
         let known = sqlx::query("SELECT name FROM applications WHERE name = $1 AND status <> 'gone'")
             .bind(application)
             .fetch_optional(&mut *tx)
@@ -96,6 +95,8 @@ impl Store {
         if known.is_none() {
             return Err(StoreError::not_found("application", application));
         }
+        // As late as can be, because others wait for it on a server.
+        let change = Counter::Change.take(&mut tx, 1).await?;
         let mut rest: &[&MetricRow] = &latest.into_values().collect::<Vec<_>>();
         let mut kept = 0;
         for piece in PIECES {

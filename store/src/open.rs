@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use cardinal_adapter::time::UnixMs;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Row, Transaction};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Row};
 
 use crate::error::{Doing, StoreError};
 use crate::keys::KeyRing;
 use crate::schema;
 use crate::url::{Backend, StoreUrl};
+use crate::write::{Writer, Writing};
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ pub struct Store(Arc<Opened>);
 struct Opened {
     url: StoreUrl,
     read: AnyPool,
-    write: AnyPool,
+    write: Writer,
     keys: KeyRing,
 }
 
@@ -93,16 +94,17 @@ impl Store {
             Backend::Sqlite => {
                 // The one who writes comes first: it turns the log on, which those who only read cannot.
                 let write = connect(&address, 1, options, sqlite_settings(options, false)).await?;
+                schema::bring_up_to_date(&write, url.backend()).await?;
                 let read = connect(&address, options.connections_max, options, sqlite_settings(options, true)).await?;
-                (read, write)
+                (read, Writer::to_file(write, options.wait_ms_max))
             }
             Backend::Postgres => {
                 let settings = vec![format!("SET lock_timeout = {}", options.wait_ms_max)];
                 let pool = connect(&address, options.connections_max, options, settings).await?;
-                (pool.clone(), pool)
+                schema::bring_up_to_date(&pool, url.backend()).await?;
+                (pool.clone(), Writer::Server(pool))
             }
         };
-        schema::bring_up_to_date(&write, url.backend()).await?;
         Ok(Store(Arc::new(Opened { url: url.clone(), read, write, keys })))
     }
 
@@ -137,13 +139,9 @@ impl Store {
         &self.0.keys
     }
 
-    /// Begins to write. On SQLite at once as the only one, so that nobody finds the database locked half-way.
-    pub(crate) async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Any>, StoreError> {
-        match self.backend() {
-            Backend::Sqlite => self.0.write.begin_with("BEGIN IMMEDIATE").await,
-            Backend::Postgres => self.0.write.begin().await,
-        }
-        .doing(doing)
+    /// Begins to write.
+    pub(crate) async fn begin(&self, doing: &'static str) -> Result<Writing, StoreError> {
+        self.0.write.begin().await.doing(doing)
     }
 
     /// The text for this kind of database.
@@ -183,13 +181,9 @@ async fn connect(
     set(&mut first, &settings).await.doing("opening the database")?;
     first.close().await.doing("opening the database")?;
     let settings = Arc::new(settings);
-    let is_file = address.starts_with("sqlite:");
     AnyPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(Duration::from_millis(options.wait_ms_max))
-        // SQLite rolls back by itself when the disk is full; the driver does not see that and takes the connection for one
-        // in a transaction for ever. A server's connection cannot be asked, and need not be.
-        .before_acquire(move |connection, _| Box::pin(async move { Ok(!is_file || !connection.is_in_transaction()) }))
         .after_connect(move |connection, _| {
             let settings = Arc::clone(&settings);
             Box::pin(async move { set(connection, &settings).await })
@@ -250,13 +244,17 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// SQLite gives its log the rights of the file.
+/// Makes the file with the rights that SQLite will give its log too. A file that is there is not opened: closing it would
+/// take away the locks that SQLite holds on it in this process.
 fn make_file(path: &Path) -> std::io::Result<()> {
     let mut how = fs::OpenOptions::new();
-    how.write(true).create(true).truncate(false);
+    how.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o600);
-    how.open(path).map(drop)
+    match how.open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

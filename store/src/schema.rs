@@ -1,7 +1,7 @@
 //! The schema of the database, and how an older one becomes the present one.
 
 use sqlx::AnyPool;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::error::StoreError;
@@ -13,10 +13,18 @@ const STEPS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../migration
 /// The version of the schema that this program works with.
 pub const SCHEMA_VERSION: i64 = STEPS[STEPS.len() - 1].0;
 
-/// Takes the steps that were not taken yet. On PostgreSQL one replica does so while the others wait.
+/// Takes the steps that were not taken yet. When several replicas start at once, one does so and the others find it done.
 pub(crate) async fn bring_up_to_date(pool: &AnyPool, backend: Backend) -> Result<(), StoreError> {
     let steps = STEPS.iter().map(|(version, what, sql)| step(*version, what, sql, backend)).collect();
-    Migrator::with_migrations(steps).run(pool).await.map_err(|e| StoreError::from_migration(e, SCHEMA_VERSION))
+    let migrator = Migrator::with_migrations(steps);
+    let mut done = migrator.run(pool).await;
+    // PostgreSQL locks the database for this. On SQLite another process can have taken the step in between, which this
+    // one finds when it looks again.
+    if backend == Backend::Sqlite && matches!(done, Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)))
+    {
+        done = migrator.run(pool).await;
+    }
+    done.map_err(|e| StoreError::from_migration(e, SCHEMA_VERSION))
 }
 
 /// The text of a step for a kind of database. Names are ordered by bytes everywhere, whatever the locale of a server.

@@ -91,7 +91,8 @@ fn stream(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
         let view = follow.changes.borrow_and_update().clone();
         follow.is_over = view.stage.is_over();
         let event = if follow.is_over {
-            Event::default().event("end").data(serde_json::to_string(&view).unwrap_or_default())
+            // As a value, so that an answer of many lines is one.
+            Event::default().event("end").data(json!(view).to_string())
         } else {
             let data = json!({ "id": view.id, "stage": view.stage, "best": view.best });
             Event::default().event("stage").data(data.to_string())

@@ -46,16 +46,12 @@ pub fn cluster() -> Option<&'static Cluster> {
 }
 
 fn programs() -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin"))
-        .chain(std::env::split_paths(&std::env::var_os("PATH")?))
-        .filter(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
-        .collect();
-    found.sort();
-    found.pop()
+    let of_debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = of_debian.map(|entry| entry.path().join("bin")).collect();
+    // The latest version first.
+    found.sort_by(|a, b| b.cmp(a));
+    found.extend(std::env::split_paths(&std::env::var_os("PATH")?));
+    found.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
 }
 
 fn id(flag: &str, user: &str) -> Option<u32> {

@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use cardinal_store::{Page, Store, StoreUrl};
+use cardinal_store::{Filter, Page, Store, StoreUrl};
 
-use crate::site::{KEY, START, Site, block_on, model};
+use crate::site::{KEY, START, Site, block_on, event, model, on_both};
+
+on_both!(who_gives_up_leaves_nothing_half_and_holds_nobody_up);
 
 const CHILD: &str = "CARDINAL_STORE_TEST_CHILD";
 const ROUND: &str = "CARDINAL_STORE_TEST_ROUND";
@@ -88,7 +90,7 @@ fn nothing_acknowledged_is_lost(url: &StoreUrl, address: &str) {
             }
             // What was never acknowledged is there as a whole or not at all.
             let page = Page { after: None, limit: 10_000 };
-            let all = store.applications(&page, &cardinal_store::Filter::default()).await.unwrap().rows;
+            let all = store.applications(&page, &Filter::default()).await.unwrap().rows;
             for application in &all {
                 assert_eq!(store.model(&application.name, 1).await.unwrap().text, text(&application.name));
             }
@@ -111,4 +113,41 @@ fn a_killed_process_loses_nothing_on_postgres() {
     let name = site.url.to_string();
     let address = crate::cluster::cluster().unwrap().address(name.rsplit('/').next().unwrap());
     nothing_acknowledged_is_lost(&site.url, &address);
+}
+
+/// Calls that are dropped at any moment, as when a client closes its connection, beside calls that are not.
+async fn who_gives_up_leaves_nothing_half_and_holds_nobody_up(site: Site) {
+    let store = site.open().await;
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(task);
+                let mut done = 0;
+                for i in 0..40 {
+                    let name = format!("{task}-{i}");
+                    let new = model(&name, &text(&name), START);
+                    let patience = std::time::Duration::from_micros(random.u64(0..20_000));
+                    if let Ok(submitted) = tokio::time::timeout(patience, store.submit(&new, "{}")).await {
+                        submitted.unwrap();
+                        store.application(&name).await.unwrap();
+                        done += 1;
+                    }
+                }
+                done
+            })
+        })
+        .collect();
+    let mut done = 0;
+    for task in tasks {
+        done += task.await.unwrap();
+    }
+    // The last who gave up may still be taken back or made durable.
+    store.announce(&[event("over", "{}")]).await.unwrap();
+    let all = store.applications(&Page { after: None, limit: 1000 }, &Filter::default()).await.unwrap().rows;
+    assert!(all.len() >= done, "{} of {done}", all.len());
+    for application in &all {
+        assert_eq!(store.model(&application.name, 1).await.unwrap().text, text(&application.name));
+    }
+    assert_eq!(store.last_event().await.unwrap(), i64::try_from(all.len()).unwrap() + 1);
 }

@@ -10,6 +10,7 @@ on_both!(
     a_database_of_a_newer_program_is_refused,
     a_database_with_another_schema_is_refused,
     several_open_an_empty_database_one_after_the_other,
+    who_open_an_empty_database_at_once_make_one_schema,
     a_store_gives_a_sign_of_life_until_it_is_closed,
 );
 
@@ -83,20 +84,20 @@ async fn a_store_gives_a_sign_of_life_until_it_is_closed(site: Site) {
     assert!(matches!(&error, StoreError::Unavailable { .. }), "{error}");
 }
 
-#[test]
-fn replicas_that_start_at_once_make_one_schema() {
-    let Some(site) = Site::postgres() else { return };
-    block_on(async {
-        let tries: Vec<_> = (0..6)
-            .map(|_| {
-                let url = site.url.clone();
-                tokio::spawn(async move { Store::open(&url, &Site::options(KEY)).await.map(drop) })
+async fn who_open_an_empty_database_at_once_make_one_schema(site: Site) {
+    let tries: Vec<_> = (0..6)
+        .map(|i| {
+            let url = site.url.clone();
+            tokio::spawn(async move {
+                let store = Store::open(&url, &Site::options(KEY)).await.unwrap();
+                submit(&store, &format!("a{i}")).await;
             })
-            .collect();
-        for one in tries {
-            one.await.unwrap().unwrap();
-        }
-    });
+        })
+        .collect();
+    for one in tries {
+        one.await.unwrap();
+    }
+    assert_eq!(site.open().await.last_event().await.unwrap(), 6);
 }
 
 #[test]
