@@ -92,7 +92,7 @@ fn stream(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
         follow.is_over = view.stage.is_over();
         let event = if follow.is_over {
             // As a value, so that an answer of many lines is one.
-            Event::default().event("end").data(json!(view).to_string())
+            Event::default().event("end").data(serde_json::to_value(&view).unwrap_or_default().to_string())
         } else {
             let data = json!({ "id": view.id, "stage": view.stage, "best": view.best });
             Event::default().event("stage").data(data.to_string())
