@@ -10,7 +10,7 @@ use futures_util::stream::{Stream, unfold};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::events::{heartbeat, place};
+use super::events::{StreamEvent, heartbeat, place};
 use crate::body::Segments;
 use crate::jobs::JobView;
 use crate::problem::Problem;
@@ -51,7 +51,7 @@ pub async fn cancel(
 /// Server-sent events: `stage` at every change, and `end` with the whole job at last.
 #[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", operation_id = "follow_job",
     params(("id" = String, Path)),
-    responses((status = 200, description = "The events.", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "The events.", content_type = "text/event-stream", body = StreamEvent)))]
 pub async fn events(
     State(service): State<Service>,
     caller: Caller,
