@@ -20,9 +20,9 @@ pub struct Problem {
     /// What kind of problem it is; stable.
     #[serde(rename = "type")]
     #[schema(example = "urn:cardinal:problem:not-found")]
-    pub kind: String,
+    pub kind: &'static str,
     /// The kind in words.
-    pub title: String,
+    pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// What is wrong with this request, and what to do instead.
@@ -36,7 +36,7 @@ pub struct Problem {
     pub findings: Vec<FindingAnswer>,
     /// Seconds after which the same request may work.
     #[serde(skip)]
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
 }
 
 /// A part of the request that is wrong.
@@ -87,27 +87,49 @@ pub enum Kind {
 impl Kind {
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Kind::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read"),
-            Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "A token is needed"),
-            Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The token does not allow this"),
-            Kind::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
-            Kind::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The resource has no such method")
+            Kind::BadRequest => {
+                (StatusCode::BAD_REQUEST, "urn:cardinal:problem:bad-request", "The request cannot be read")
             }
-            Kind::Conflict => (StatusCode::CONFLICT, "conflict", "The request does not fit what is there"),
-            Kind::PreconditionFailed => {
-                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "The resource was changed meanwhile")
+            Kind::Unauthenticated => {
+                (StatusCode::UNAUTHORIZED, "urn:cardinal:problem:unauthenticated", "A token is needed")
             }
-            Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
-            Kind::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is of a kind that is not read")
+            Kind::Forbidden => {
+                (StatusCode::FORBIDDEN, "urn:cardinal:problem:forbidden", "The token does not allow this")
             }
-            Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "What the request says is wrong"),
+            Kind::NotFound => (StatusCode::NOT_FOUND, "urn:cardinal:problem:not-found", "There is no such thing"),
+            Kind::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "urn:cardinal:problem:method-not-allowed",
+                "The resource has no such method",
+            ),
+            Kind::Conflict => {
+                (StatusCode::CONFLICT, "urn:cardinal:problem:conflict", "The request does not fit what is there")
+            }
+            Kind::PreconditionFailed => (
+                StatusCode::PRECONDITION_FAILED,
+                "urn:cardinal:problem:precondition-failed",
+                "The resource was changed meanwhile",
+            ),
+            Kind::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "urn:cardinal:problem:too-large", "The body is too large")
+            }
+            Kind::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "urn:cardinal:problem:unsupported-media-type",
+                "The body is of a kind that is not read",
+            ),
+            Kind::Invalid => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "urn:cardinal:problem:invalid", "What the request says is wrong")
+            }
             Kind::TooManyRequests => {
-                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "There are too many requests")
+                (StatusCode::TOO_MANY_REQUESTS, "urn:cardinal:problem:too-many-requests", "There are too many requests")
             }
-            Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service failed"),
-            Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service cannot answer now"),
+            Kind::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "urn:cardinal:problem:internal", "The service failed")
+            }
+            Kind::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "urn:cardinal:problem:unavailable", "The service cannot answer now")
+            }
         }
     }
 }
@@ -115,10 +137,10 @@ impl Kind {
 impl Problem {
     /// A problem of a kind, in words that say what to do.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let (status, name, title) = kind.parts();
+        let (status, kind, title) = kind.parts();
         Problem {
-            kind: format!("urn:cardinal:problem:{name}"),
-            title: title.to_owned(),
+            kind,
+            title,
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
@@ -159,7 +181,7 @@ impl Problem {
     }
 
     /// The same, to be tried again after so many seconds.
-    pub fn retry_after(mut self, seconds: u64) -> Self {
+    pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds.max(1));
         self
     }

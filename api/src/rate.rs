@@ -29,7 +29,7 @@ impl Rate {
     }
 
     /// Counts a request. The error is the number of seconds to wait.
-    pub fn take(&self, caller: &str, now: UnixMs) -> Result<(), u64> {
+    pub fn take(&self, caller: &str, now: UnixMs) -> Result<(), u32> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= CALLERS_MAX && !buckets.contains_key(caller) {
             buckets.retain(|_, bucket| self.filled(*bucket, now).left < self.burst);
@@ -39,7 +39,7 @@ impl Rate {
         let (bucket, answer) = if bucket.left >= 1.0 {
             (Bucket { left: bucket.left - 1.0, ..bucket }, Ok(()))
         } else {
-            (bucket, Err(((1.0 - bucket.left) / self.per_s).ceil() as u64))
+            (bucket, Err(((1.0 - bucket.left) / self.per_s).ceil() as u32))
         };
         buckets.insert(caller.to_owned(), bucket);
         answer

@@ -105,6 +105,7 @@ pub struct ListParams {
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
     /// Only those in this state: `active`, `leaving` or `gone`. Without it, those that are not gone.
+    #[param(inline)]
     status: Option<StatusParam>,
     /// Only those with this in their name, in upper or lower case.
     name: Option<String>,
@@ -356,6 +357,7 @@ pub async fn replace(
 #[serde(deny_unknown_fields)]
 pub struct DeleteParams {
     /// `undeploy` takes everything down by a plan, `detach` leaves it running and forgets it. Default: `undeploy`.
+    #[param(inline)]
     mode: Option<DeleteMode>,
 }
 

@@ -58,6 +58,7 @@ pub struct ListParams {
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
     /// Only those after which this happens: `nothing`, `approval` or `apply`.
+    #[param(inline)]
     next: Option<NextParam>,
 }
 

@@ -13,7 +13,7 @@ use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::body::Params;
 use crate::problem::{Kind, Problem};
@@ -39,12 +39,24 @@ pub struct EventParams {
     after: Option<i64>,
 }
 
+/// An event of a stream.
+#[derive(Clone, Debug, ToSchema)]
+#[allow(dead_code, reason = "the shape of a stream in the OpenAPI document")]
+pub struct StreamEvent {
+    /// Its id, of events that can be taken up again.
+    id: Option<String>,
+    /// Its kind.
+    event: Option<String>,
+    /// A JSON text.
+    data: Option<String>,
+}
+
 /// Everything that happens, as it happens
 ///
 /// Server-sent events whose ids rise. A client that comes back with `Last-Event-ID` misses none that is still kept.
 #[utoipa::path(get, path = "/events", tag = "events", operation_id = "follow_events",
     params(EventParams, ("Last-Event-ID" = Option<i64>, Header, description = "The last event that was seen.")),
-    responses((status = 200, description = "The events.", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "The events.", content_type = "text/event-stream", body = StreamEvent)))]
 pub async fn stream(
     State(service): State<Service>,
     caller: Caller,

@@ -10,7 +10,7 @@ use futures_util::stream::{Stream, unfold};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::events::{heartbeat, place};
+use super::events::{StreamEvent, heartbeat, place};
 use crate::body::Segments;
 use crate::jobs::JobView;
 use crate::problem::Problem;
@@ -51,7 +51,7 @@ pub async fn cancel(
 /// Server-sent events: `stage` at every change, and `end` with the whole job at last.
 #[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", operation_id = "follow_job",
     params(("id" = String, Path)),
-    responses((status = 200, description = "The events.", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "The events.", content_type = "text/event-stream", body = StreamEvent)))]
 pub async fn events(
     State(service): State<Service>,
     caller: Caller,
@@ -91,7 +91,8 @@ fn stream(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
         let view = follow.changes.borrow_and_update().clone();
         follow.is_over = view.stage.is_over();
         let event = if follow.is_over {
-            Event::default().event("end").data(serde_json::to_string(&view).unwrap_or_default())
+            // As a value, so that an answer of many lines is one.
+            Event::default().event("end").data(serde_json::to_value(&view).unwrap_or_default().to_string())
         } else {
             let data = json!({ "id": view.id, "stage": view.stage, "best": view.best });
             Event::default().event("stage").data(data.to_string())

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use cardinal_adapter::driver::webhook::SECRET_BYTES_MIN;
-use cardinal_store::{DeliveryState, NewWebhook, Secret, Webhook};
+use cardinal_store::{DeliveryState, NewWebhook, Secret, StoreError, Webhook};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -102,7 +102,11 @@ pub async fn create(
         return Err(Problem::at("/kinds", "name 1 to 32 kinds of events, such as `decided`, or leave the list out"));
     }
     if let Some(name) = &application {
-        service.store.application(name).await?;
+        match service.store.application(name).await {
+            Ok(_) => {}
+            Err(error @ StoreError::NotFound { .. }) => return Err(Problem::at("/application", error.to_string())),
+            Err(error) => return Err(error.into()),
+        }
     }
     let now = service.now();
     let new = NewWebhook { url, secret: String::from("webhook"), kinds, application };
@@ -193,7 +197,7 @@ pub async fn delete(
     caller.require_all()?;
     service.store.delete_webhook(&id).await?;
     match service.store.delete_secret(&secret_name(&id)).await {
-        Ok(()) | Err(cardinal_store::StoreError::NotFound { .. }) => Ok(StatusCode::NO_CONTENT),
+        Ok(()) | Err(StoreError::NotFound { .. }) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(error.into()),
     }
 }
