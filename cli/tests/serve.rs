@@ -55,8 +55,9 @@ fn json(service: &Service, arguments: &[&str]) -> Value {
 fn front_ends(service: &Service) -> u64 {
     let shown = json(service, &["app", "show", "smartwe"]);
     let is_idle = shown["application"]["course"] == "idle";
-    let components = &shown["deployment"]["current"]["deployment"]["components"];
-    if is_idle { components["smart_design"]["cardinality"].as_u64().unwrap_or(0) } else { 0 }
+    let nodes = shown["deployment"]["current"]["deployment"]["nodes"].as_array().cloned().unwrap_or_default();
+    let with = |node: &Value| node["count"].as_u64().unwrap_or(0) * node["instances"]["smart_design"].as_u64().unwrap_or(0);
+    if is_idle { nodes.iter().map(with).sum() } else { 0 }
 }
 
 fn until(service: &Service, what: &str, mut wanted: impl FnMut(&Service) -> bool) {

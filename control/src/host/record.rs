@@ -36,7 +36,7 @@ pub fn rows(writes: Vec<Write>, ground: &Ground<'_>) -> (Commit, Option<Box<Loop
         }
     }
     let state = state.filter(|new| is_news(new, ground.stored));
-    commit.state = state.as_ref().map(|state| canonical_json(state));
+    commit.state = state.as_ref().map(canonical_json);
     (commit, state)
 }
 

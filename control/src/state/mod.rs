@@ -469,10 +469,16 @@ impl ApplicationLoop {
             Event::Wake => {}
             Event::Metrics(readings) => self.take_metrics(readings),
             Event::Model { model, settings } => {
-                self.state.model = model;
                 self.state.settings = *settings;
-                self.drop_proposal("the model was replaced", &mut step);
-                self.wants(Trigger::ModelReplaced, now);
+                if model == self.state.model {
+                    // Other numbers alone take no plan's ground away.
+                    self.plan_regular(now);
+                    self.wants(Trigger::Regular, now);
+                } else {
+                    self.state.model = model;
+                    self.drop_proposal("the model was replaced", &mut step);
+                    self.wants(Trigger::ModelReplaced, now);
+                }
             }
             Event::Catalog { catalog } => {
                 if catalog != self.state.catalog {
