@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cardinal_adapter::driver::webhook::{ANSWER_BYTES_MAX, Answer, Request, Transport};
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Sends requests with `ureq`. A clone shares its connections.
 #[derive(Clone, Debug)]
@@ -16,14 +16,14 @@ pub struct Outbound(Agent);
 impl Outbound {
     /// Requests that take at most so long each.
     pub fn new(timeout: Duration) -> Self {
-        Outbound(agent(Some(timeout)))
+        Outbound(agent(Some(timeout), trusted()))
     }
 }
 
-/// What sends requests: over TLS with the certificates that the system trusts, for at most so long each.
-pub fn agent(timeout: Option<Duration>) -> Agent {
+/// What sends requests that take at most so long each, and trusts these certificates.
+pub fn agent(timeout: Option<Duration>, trusted: Vec<Certificate<'static>>) -> Agent {
     let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
+        .root_certs(RootCerts::new_with_certs(&trusted))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();
     let config = Agent::config_builder()
@@ -34,6 +34,15 @@ pub fn agent(timeout: Option<Duration>) -> Agent {
         .tls_config(tls)
         .build();
     config.new_agent()
+}
+
+/// The certificates that the system trusts; where it has none, no server is trusted.
+pub fn trusted() -> Vec<Certificate<'static>> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "certificates of the system cannot be read");
+    }
+    found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
 }
 
 impl Transport for Outbound {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
+use cardinal_api::outbound::{agent, trusted};
 use cardinal_edge::failure::{Exit, Failure};
 use cardinal_edge::finding::Finding;
 use serde_json::Value;
@@ -38,7 +39,9 @@ impl Client {
             return Err(finding.help("write one such as http://127.0.0.1:8080, with --url or in CARDINAL_URL").into());
         }
         let token = remote.token.clone().filter(|token| !token.is_empty());
-        Ok(Client { agent: cardinal_api::outbound::agent(None), base, token })
+        // To read the certificates of the system takes a while.
+        let trusted = if base.starts_with("https://") { trusted() } else { Vec::new() };
+        Ok(Client { agent: agent(None, trusted), base, token })
     }
 
     /// Sends a request and reads the JSON of its answer.

@@ -43,7 +43,12 @@ fn serve(database: &Path, more: &[&str]) -> Service {
 }
 
 fn cardinal(service: &Service, arguments: &[&str]) -> Output {
-    Command::new(CARDINAL).args(arguments).env("CARDINAL_URL", &service.url).env_remove("CARDINAL_TOKEN").output().unwrap()
+    Command::new(CARDINAL)
+        .args(arguments)
+        .env("CARDINAL_URL", &service.url)
+        .env_remove("CARDINAL_TOKEN")
+        .output()
+        .unwrap()
 }
 
 fn json(service: &Service, arguments: &[&str]) -> Value {
@@ -56,7 +61,8 @@ fn front_ends(service: &Service) -> u64 {
     let shown = json(service, &["app", "show", "smartwe"]);
     let is_idle = shown["application"]["course"] == "idle";
     let nodes = shown["deployment"]["current"]["deployment"]["nodes"].as_array().cloned().unwrap_or_default();
-    let with = |node: &Value| node["count"].as_u64().unwrap_or(0) * node["instances"]["smart_design"].as_u64().unwrap_or(0);
+    let with =
+        |node: &Value| node["count"].as_u64().unwrap_or(0) * node["instances"]["smart_design"].as_u64().unwrap_or(0);
     if is_idle { nodes.iter().map(with).sum() } else { 0 }
 }
 
@@ -135,7 +141,8 @@ fn nobody_gets_in_without_a_token_that_allows_it() {
         .output()
         .unwrap();
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let id = listed.as_array().unwrap().iter().find(|t| t["scope"] == "viewer").unwrap()["id"].as_str().unwrap().to_owned();
+    let id =
+        listed.as_array().unwrap().iter().find(|t| t["scope"] == "viewer").unwrap()["id"].as_str().unwrap().to_owned();
     assert!(!listed.to_string().contains(&viewer));
     let revoked = Command::new(CARDINAL).args(["token", "revoke", &id, "--database"]).arg(&database).status().unwrap();
     assert!(revoked.success());

@@ -62,8 +62,14 @@ pub async fn show(
     service.store.application(&name).await?;
     let Some(state) = loop_state(&service, &name).await? else {
         let nothing = StateView::of(&RunningDeployment::default());
-        let view =
-            DeploymentView { course: None, current: nothing.clone(), target: nothing, plan: None, generation: 0, paid: None };
+        let view = DeploymentView {
+            course: None,
+            current: nothing.clone(),
+            target: nothing,
+            plan: None,
+            generation: 0,
+            paid: None,
+        };
         return Ok(axum::Json(view));
     };
     let plan: Option<&Plan> = match &state.course {

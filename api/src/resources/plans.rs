@@ -109,6 +109,7 @@ pub async fn show(
     let (view, plan) = summary(&row)?;
     let raw = |text: String| RawValue::from_string(text).map_err(|error| Problem::internal(&error));
     let journal = service.store.journal(hash).await?.into_iter().map(raw).collect::<Result<Vec<_>, _>>()?;
-    let shown = render::plan(&plan, "");
+    let (_, application) = super::described(&service, &name).await?;
+    let shown = render::plan(&plan, application.currency.as_deref().unwrap_or("units"));
     Ok(axum::Json(PlanView { plan: view, shown, content: raw(row.text)?, journal }))
 }
