@@ -199,7 +199,8 @@ fn people_order_what_fits_what_is_under_way() {
     assert_eq!(order("approve", json!({})).status, 409);
     let plan = plan();
     let hash = plan.hash().to_string();
-    let proposed = Course::Proposed { plan: Box::new(plan.clone()), decision: 1, until: UnixMs(server.now() + 1) };
+    let until = UnixMs(server.now() + 1);
+    let proposed = Course::Proposed { plan: Box::new(plan.clone()), decision: 1, until, grounds: Default::default() };
     record(&server, proposed);
     assert_eq!(server.get("/v1/applications/shop").expect(200)["course"], "proposed");
     assert_eq!(server.get("/v1/applications/shop/deployment").expect(200)["plan"], hash);

@@ -29,6 +29,16 @@ pub struct Database {
     /// A file with the key that credentials are encrypted with, instead of CARDINAL_SECRET_KEY
     #[arg(long, value_name = "FILE")]
     pub secret_key_file: Option<PathBuf>,
+    // Not told as an option: the arguments of a process can be seen by everybody on the machine.
+    #[arg(long = "secret-key", env = "CARDINAL_SECRET_KEY", hide = true, hide_env_values = true)]
+    secret_key: Option<String>,
+}
+
+impl Database {
+    /// The keys that the environment gives.
+    pub fn secret_key(&self) -> Option<&str> {
+        self.secret_key.as_deref()
+    }
 }
 
 /// Keep applications at their optimal deployments, over REST.

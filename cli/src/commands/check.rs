@@ -25,7 +25,7 @@ struct Verdict {
 /// What a file that can be used holds.
 enum Content {
     Model(Box<Model>),
-    Policies(PolicyFile),
+    Policies(Box<PolicyFile>),
 }
 
 /// Checks models and policies.
@@ -64,7 +64,9 @@ fn judge(path: &Path, arguments: &Check) -> Verdict {
 fn judge_policies(path: &Path) -> Verdict {
     let file = path.display().to_string();
     match policies::read(path) {
-        Ok(found) => Verdict { file, findings: found.warnings.clone(), content: Some(Content::Policies(found)) },
+        Ok(found) => {
+            Verdict { file, findings: found.warnings.clone(), content: Some(Content::Policies(Box::new(found))) }
+        }
         Err(failure) => Verdict { file, content: None, findings: failure.findings },
     }
 }

@@ -1,23 +1,11 @@
 //! The database of the service, as the commands open it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use cardinal_adapter::time::UnixMs;
 use cardinal_edge::failure::Failure;
 use cardinal_edge::finding::Finding;
 use cardinal_store::{KeyRing, Keys, Store, StoreError, StoreOptions, StoreUrl};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::arguments::serve::Database;
-
-/// The variable with the keys of secrets.
-const KEY: &str = "CARDINAL_SECRET_KEY";
-
-/// The time of the system.
-pub fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// What runs the commands that wait.
 pub fn runtime() -> Result<Runtime, Failure> {
@@ -30,10 +18,10 @@ pub fn runtime() -> Result<Runtime, Failure> {
 /// Opens the database that the arguments name.
 pub async fn open(arguments: &Database) -> Result<Store, Failure> {
     let url: StoreUrl = arguments.database.parse().map_err(refused)?;
-    let keys = match (&arguments.secret_key_file, std::env::var(KEY)) {
+    let keys = match (&arguments.secret_key_file, arguments.secret_key()) {
         (Some(file), _) => Keys::Given(KeyRing::from_file(file).map_err(refused)?),
-        (None, Ok(text)) => Keys::Given(KeyRing::parse(&text).map_err(refused)?),
-        (None, Err(_)) => Keys::Beside,
+        (None, Some(text)) => Keys::Given(KeyRing::parse(text).map_err(refused)?),
+        (None, None) => Keys::Beside,
     };
     Store::open(&url, &StoreOptions { keys, ..StoreOptions::default() }).await.map_err(refused)
 }

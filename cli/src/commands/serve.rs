@@ -14,8 +14,9 @@ use cardinal_edge::finding::Finding;
 use cardinal_worker::{Pool, Program};
 use tokio::net::TcpListener;
 
-use super::database::{now, open, refused, runtime};
+use super::database::{open, refused, runtime};
 use crate::arguments::serve::{LogForm, Serve};
+use crate::clock::now;
 
 /// How long a request of a driver may take.
 const OUTBOUND: Duration = Duration::from_secs(30);

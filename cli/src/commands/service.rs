@@ -7,11 +7,11 @@ use cardinal_edge::failure::{Exit, Failure};
 use cardinal_edge::write;
 use serde_json::{Value, json};
 
-use super::database::now;
 use super::token::{instant, unusable};
 use crate::arguments::AnswerForm;
 use crate::arguments::service::{App, Decisions, Metrics, PlanCommand, Remote, WatchCommand};
 use crate::client::{Client, Sent};
+use crate::clock::now;
 use crate::input::files;
 use crate::output;
 use crate::render::service as show;

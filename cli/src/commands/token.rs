@@ -7,9 +7,10 @@ use cardinal_edge::write;
 use cardinal_store::{NewToken, Scope, TokenInfo};
 use serde::Serialize;
 
-use super::database::{now, open, refused, runtime};
+use super::database::{open, refused, runtime};
 use crate::arguments::AnswerForm;
 use crate::arguments::serve::{Token, TokenScope};
+use crate::clock::now;
 use crate::output;
 use crate::render::diagnostics::clean;
 use crate::render::style::{lines, table_of};

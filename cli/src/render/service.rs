@@ -86,6 +86,9 @@ pub fn application(answer: &Value) -> String {
         if deployment["plan"].is_string() {
             out.push_str(&format!(", {:.4} when the plan is done", cost("target")));
         }
+        if let Some(paid) = deployment["paid"].as_f64() {
+            out.push_str(&format!(", charged so far {paid:.6}"));
+        }
         out.push('\n');
     }
     let metrics = metrics(&answer["metrics"]);
