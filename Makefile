@@ -1,4 +1,4 @@
-# make demo   set up, build, solve three real models
+# make demo   set up, build, run the whole loop on a simulated cloud
 # make test   set up, build, run every test
 # make bench  print the benchmark tables of BENCHMARKS.md
 # make peers  print the peers' tables beside them (needs python3)

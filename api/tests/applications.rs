@@ -48,7 +48,7 @@ fn a_model_is_submitted_read_replaced_and_deleted() {
     assert_eq!(delete("/v1/applications/shop").expect(202)["status"], "leaving");
     let orders = server.runtime.block_on(server.store.orders("shop")).unwrap();
     assert_eq!(orders.len(), 1, "one order to leave: {orders:?}");
-    assert_eq!(orders[0].order, r#"{"order":"leave"}"#);
+    assert_eq!(orders[0].order, r#"{"order":"leave","scope":"operator"}"#);
     assert_eq!(put("*", SHOP).status, 409);
     assert_eq!(delete("/v1/applications/shop?mode=detach").status, 204);
     assert_eq!(server.get("/v1/applications/shop").expect(200)["status"], "gone");

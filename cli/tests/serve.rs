@@ -85,12 +85,12 @@ fn the_loop_goes_on_after_a_kill() {
     let service = serve(&database, &["--dev"]);
     assert!(cardinal(&service, &["app", "submit", &model()]).status.success());
     until(&service, "two front ends run", |s| front_ends(s) == 2);
-    // The process is killed while the plan for a third is carried out, or before, or after.
+    // The process is killed while the plan for more is carried out, or before, or after.
     assert!(cardinal(&service, &["metrics", "push", "smartwe", "memory_used=97", "requests=260"]).status.success());
     std::thread::sleep(Duration::from_millis(300));
     drop(service);
     let service = serve(&database, &["--dev"]);
-    until(&service, "three front ends run", |s| front_ends(s) == 3);
+    until(&service, "four front ends run", |s| front_ends(s) == 4);
     let decisions = json(&service, &["decisions", "smartwe"]);
     let last = decisions[0]["number"].as_i64().unwrap();
     assert!(last >= 2, "{decisions:#}");
@@ -159,7 +159,8 @@ fn what_cannot_work_is_told() {
     let (code, text) = told(&["serve", "--dev", "--listen", "0.0.0.0:0"]);
     assert_eq!(code, Some(2));
     assert!(text.contains("loopback"), "{text}");
-    let (code, text) = told(&["serve", "--dev", "--listen", "127.0.0.1:0", "--database", "/nowhere/at/all.db"]);
+    std::fs::write(dir.path().join("file"), "no directory").unwrap();
+    let (code, text) = told(&["serve", "--dev", "--listen", "127.0.0.1:0", "--database", "file/cardinal.db"]);
     assert_eq!(code, Some(2), "{text}");
     let (code, text) = told(&["app", "list", "--url", "http://127.0.0.1:9"]);
     assert_eq!(code, Some(1));

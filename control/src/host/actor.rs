@@ -15,6 +15,7 @@ use super::record::{self, Ground};
 use super::resources::{self, LoadError, Loaded};
 use super::stats::Since;
 use crate::decide::Resources;
+use crate::input::DecisionInput;
 use crate::metrics::MetricReading;
 use crate::settings::{DriverSettings, LoopSettings};
 use crate::state::{Act, ApplicationLoop, Course, Event, GivenOrder, LoopState, RecoverError, Step};
@@ -288,8 +289,10 @@ impl Actor {
             Act::Decide(input) => {
                 let loaded = self.loaded.clone();
                 tokio::spawn(async move {
-                    let decision = shared.decide(*input, loaded).await;
-                    if let Some(decision) = decision {
+                    // A decision that was under way before a restart may be about an older model or catalog.
+                    let is_current = input.model == loaded.model && input.catalog == loaded.catalog.digest;
+                    let loaded = if is_current { Ok(loaded) } else { older(&shared, &input, loaded).await };
+                    if let Some(decision) = shared.decide(*input, loaded).await {
                         // The loop may be over by now.
                         let _ = answers.send((Event::Decided(Box::new(decision)), since));
                     }
@@ -334,6 +337,27 @@ async fn load(shared: &Shared, application: &Application) -> Result<(Loaded, Loo
         catalog,
     };
     Ok((loaded, settings))
+}
+
+/// The model and offers that a decision is about, where they are not those of now; otherwise these with the reason.
+async fn older(shared: &Shared, input: &DecisionInput, now: Loaded) -> Result<Loaded, (Loaded, String)> {
+    match found(shared, input).await {
+        Ok(loaded) => Ok(loaded),
+        Err(error) => Err((now, error.to_string())),
+    }
+}
+
+async fn found(shared: &Shared, input: &DecisionInput) -> Result<Loaded, ActorError> {
+    let model = shared.store.model_by_digest(input.model).await?;
+    let catalog = shared.library.catalog(&shared.store, input.catalog).await?;
+    let meaning = resources::application(&input.application, &model.version.format, &model.text)?;
+    Ok(Loaded {
+        resources: Resources { application: meaning, catalog: catalog.catalog.clone() },
+        model: model.version.digest,
+        format: model.version.format,
+        model_text: model.text.into(),
+        catalog,
+    })
 }
 
 /// How an application is to be looked after: as is stored, or as its model says.

@@ -58,7 +58,7 @@ impl Decider for InWorkers {
                 cause => format!("the worker failed: {cause}"),
             },
         };
-        decide(input, &resources.resources, &Failed(message))
+        without_answer(input, resources, message)
     }
 }
 
@@ -82,6 +82,11 @@ pub fn job(input: &DecisionInput, resources: &Loaded) -> Job {
         form: Form::Json,
         purpose: Purpose::Decide(canonical_json(input)),
     }
+}
+
+/// The decision where nothing could be solved.
+pub fn without_answer(input: &DecisionInput, resources: &Loaded, why: String) -> Decision {
+    decide(input, &resources.resources, &Failed(why))
 }
 
 /// Makes the decision of a job, on the worker's side.

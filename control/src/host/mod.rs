@@ -35,6 +35,7 @@ mod tests;
 
 use actor::Actor;
 pub use actor::ActorError;
+use decider::without_answer;
 pub use decider::{Decider, InWorkers, answer, job};
 pub use driver::{DriverError, Hands, Wire};
 pub use resources::{Library, LoadError, Loaded, Offers, application};
@@ -62,7 +63,7 @@ pub struct HostOptions {
     pub cloud: CloudSettings,
 }
 
-/// Applications taken over in one round; the rest follows in the next, so that many do not come at once.
+/// Applications taken over at a time.
 const ROUND: usize = 100;
 
 /// After this time an application that could not be looked after is tried again.
@@ -122,8 +123,8 @@ impl Shared {
         Ok(digest)
     }
 
-    /// Makes a decision when its turn has come; `None` when the host stops.
-    async fn decide(&self, input: DecisionInput, loaded: Loaded) -> Option<Decision> {
+    /// Makes a decision when its turn has come, or says why it cannot be made; `None` when the host stops.
+    async fn decide(&self, input: DecisionInput, loaded: Result<Loaded, (Loaded, String)>) -> Option<Decision> {
         self.stats.queued.fetch_add(1, Ordering::Relaxed);
         let turn = tokio::select! {
             turn = self.solvers.acquire() => turn.ok(),
@@ -133,7 +134,11 @@ impl Shared {
         let _turn = turn?;
         let begun = Instant::now();
         let decider = self.decider.clone();
-        let made = tokio::task::spawn_blocking(move || decider.decide(&input, &loaded)).await;
+        let made = tokio::task::spawn_blocking(move || match loaded {
+            Ok(loaded) => decider.decide(&input, &loaded),
+            Err((loaded, why)) => without_answer(&input, &loaded, why),
+        })
+        .await;
         self.stats.decided(begun.elapsed().as_millis() as u64);
         // A panic of the decider would be a fault of this program; the decision is asked for again after a restart.
         made.inspect_err(|error| error!(%error, "a decision failed")).ok()
@@ -306,11 +311,19 @@ impl Manager {
                 self.begin(lease).await;
             }
         }
-        let begun = Instant::now();
-        let taken = store.acquire(&holder, self.shared.now(), lease_ms, ROUND).await?;
-        self.hold(&taken, begun);
-        for lease in taken {
-            self.begin(lease).await;
+        let most = Duration::from_millis(lease_ms / 3);
+        loop {
+            let asked = Instant::now();
+            let taken = store.acquire(&holder, self.shared.now(), lease_ms, ROUND).await?;
+            self.hold(&taken, asked);
+            let is_full = taken.len() == ROUND;
+            for lease in taken {
+                self.begin(lease).await;
+            }
+            // What is led must be renewed in time; the rest is taken over after that.
+            if !is_full || begun.elapsed() >= most {
+                break;
+            }
         }
         self.shared.stats.led.store(self.reach.len() as i64, Ordering::Relaxed);
         self.shared.stats.broken.store(self.again.len() as i64, Ordering::Relaxed);

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use cardinal_adapter::digest::Digest;
-use cardinal_store::{Before, Clash, Commit, JournalRow, PlanStatus, Status, StoreError};
+use cardinal_store::{Before, Clash, Commit, JournalRow, PlanRow, PlanStatus, Status, StoreError};
 
 use crate::site::{START, Site, decision, event, lead, on_both, plan, state, submit};
 
 on_both!(
     everything_of_a_step_is_there_afterwards,
     nothing_of_a_refused_step_is_there,
+    a_dropped_plan_may_be_proposed_anew_and_a_begun_one_is_never_written_over,
     a_journal_has_no_gap_and_is_never_written_over,
     a_lease_writes_about_its_own_application,
     decisions_and_plans_are_listed_latest_first,
@@ -66,7 +67,6 @@ async fn nothing_of_a_refused_step_is_there(site: Site) {
     let refused = [
         Commit { orders: vec![order], ..state("two") },
         Commit { decisions: vec![decision("crm", 2, "nothing"), decision("crm", 1, "apply")], ..state("two") },
-        Commit { plans: vec![plan("crm", 1), plan("crm", 1)], ..state("two") },
         Commit { orders: vec![order + 1000], ..state("two") },
     ];
     for commit in refused {
@@ -81,6 +81,24 @@ async fn nothing_of_a_refused_step_is_there(site: Site) {
     let missing = PlanStatus { plan: plan("crm", 1).hash, status: "done".to_owned(), ended_at: Some(START) };
     let commit = Commit { plan_statuses: vec![missing], ..state("two") };
     assert!(matches!(store.commit(&lease, site.now(), &commit).await, Err(StoreError::NotFound { .. })));
+}
+
+async fn a_dropped_plan_may_be_proposed_anew_and_a_begun_one_is_never_written_over(site: Site) {
+    let store = site.open().await;
+    submit(&store, "crm").await;
+    let lease = lead(&store, &site, "r1").await;
+    let proposed = plan("crm", 1);
+    let dropped = PlanStatus { plan: proposed.hash, status: "dropped".to_owned(), ended_at: Some(START) };
+    let first = Commit { plans: vec![proposed.clone()], plan_statuses: vec![dropped], ..Commit::default() };
+    store.commit(&lease, site.now(), &first).await.unwrap();
+    let again = PlanRow { decision: 2, ..proposed.clone() };
+    let second = Commit { plans: vec![again.clone()], journal: vec![entry(again.hash, 0)], ..Commit::default() };
+    store.commit(&lease, site.now(), &second).await.unwrap();
+    assert_eq!(store.plan(again.hash).await.unwrap(), again);
+    let third = Commit { plans: vec![PlanRow { decision: 3, ..proposed }], ..Commit::default() };
+    let error = store.commit(&lease, site.now(), &third).await.unwrap_err();
+    assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
+    assert_eq!(store.plan(again.hash).await.unwrap(), again);
 }
 
 async fn a_journal_has_no_gap_and_is_never_written_over(site: Site) {
