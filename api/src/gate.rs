@@ -1,8 +1,9 @@
 //! What happens to every request before and after its route: an id, a place, a count, and a problem for what has no
 //! route.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
@@ -17,6 +18,27 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const ID_BYTES_MAX: usize = 128;
 
+/// Bodies up to this size are read before anything is answered.
+const SMALL_BYTES: usize = 256 << 10;
+/// For so long.
+const SMALL_WAIT: Duration = Duration::from_secs(30);
+
+/// The request with its body, when that is small. A client that is refused while it still sends may see a broken
+/// connection instead of the reason.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if length.is_none_or(|length| length == 0 || length > SMALL_BYTES) {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let read = tokio::time::timeout(SMALL_WAIT, to_bytes(body, SMALL_BYTES)).await;
+    match read {
+        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(Err(error)) => Err(Problem::new(Kind::BadRequest, format!("the body broke off: {error}"))),
+        Err(_) => Err(Problem::new(Kind::BadRequest, "the body did not come within 30 seconds")),
+    }
+}
+
 /// Gives the request an id and a place, and counts its answer.
 pub async fn enter(State(service): State<Service>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -30,7 +52,10 @@ pub async fn enter(State(service): State<Service>, request: Request, next: Next)
     } else {
         match (refuse_foreign(&service, &request), service.requests.clone().try_acquire_owned()) {
             (Err(problem), _) => problem.into_response(),
-            (Ok(()), Ok(_place)) => next.run(request).await,
+            (Ok(()), Ok(_place)) => match whole(request).await {
+                Ok(request) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            },
             (Ok(()), Err(_)) => {
                 let detail = "the service works on as many requests as it may; try again in a moment";
                 Problem::new(Kind::Unavailable, detail).retry_after(1).into_response()

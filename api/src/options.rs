@@ -18,9 +18,9 @@ pub struct Options {
     pub catalog_bytes_max: usize,
     /// The most requests that are worked on at a time; more get 503. Default: 512.
     pub requests_max: usize,
-    /// Requests per second of one token, in the long run. Default: 100.
+    /// Requests per second of one token, in the long run. Default: 1000.
     pub rate_per_s: f64,
-    /// Requests of one token that may come at once. Default: 200.
+    /// Requests of one token that may come at once. Default: 2000.
     pub burst: f64,
     /// The most open event streams. Default: 1000.
     pub streams_max: usize,
@@ -63,8 +63,8 @@ impl Default for Options {
             body_bytes_max: 32 << 20,
             catalog_bytes_max: 256 << 20,
             requests_max: 512,
-            rate_per_s: 100.0,
-            burst: 200.0,
+            rate_per_s: 1000.0,
+            burst: 2000.0,
             streams_max: 1000,
             solve_ms_max: 600_000,
             solve_at_once_ms_max: 30_000,

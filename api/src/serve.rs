@@ -44,7 +44,8 @@ pub async fn serve(
         return Err(ServeError::Options(mistakes));
     }
     let tls = service.options.tls.as_ref().map(config).transpose()?;
-    let router = router(&service);
+    // Made once: a router by itself is built anew, megabytes of it, for each connection.
+    let router = router(&service).into_make_service();
     let (looking, delivering) = (tokio::spawn(look(service.clone())), tokio::spawn(deliver(service.clone())));
     let stopping = service.clone();
     let stop = async move {

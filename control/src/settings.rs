@@ -107,6 +107,11 @@ impl LoopSettings {
         if !(self.solve.gap.is_finite() && self.solve.gap >= 0.0) {
             mistakes.push(format!("solve.gap is {}; write a number that is not negative", self.solve.gap));
         }
+        if let DriverSettings::Webhook { url, .. } = &self.driver
+            && !(url.starts_with("https://") || url.starts_with("http://"))
+        {
+            mistakes.push(format!("driver.url is `{url}`; write an address such as https://automation.example.com"));
+        }
         if self.solve.time_limit_ms == 0 {
             mistakes.push("solve.time_limit_ms is 0; write a number of milliseconds, such as 10000".to_owned());
         }

@@ -207,7 +207,7 @@ pub fn no_plan(answer: &Value) -> String {
 
 /// Something that happened.
 pub fn event(kind: &str, body: &Value, seen: String) -> String {
-    let data = body.get("data").filter(|d| d.is_object()).unwrap_or(body);
+    let data = body.get("body").filter(|d| d.is_object()).unwrap_or(body);
     let at = if body["at"].is_i64() { time(&body["at"]) } else { seen };
     let mut details: Vec<String> = Vec::new();
     if let Some(sentence) = data["sentence"].as_str() {
@@ -215,7 +215,10 @@ pub fn event(kind: &str, body: &Value, seen: String) -> String {
     } else {
         for (name, value) in data.as_object().into_iter().flatten() {
             if !matches!(name.as_str(), "event" | "at" | "application" | "kind" | "id") && !value.is_null() {
-                let shown = text(value);
+                let shown = match value.as_array() {
+                    Some(list) => list.iter().map(text).collect::<Vec<_>>().join(", "),
+                    None => text(value),
+                };
                 let short = if shown.len() == 64 { shown[..8].to_owned() } else { shown };
                 details.push(format!("{name} {short}"));
             }
