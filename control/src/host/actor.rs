@@ -7,7 +7,7 @@ use cardinal_adapter::journal::Entry;
 use cardinal_store::{Application, Commit, Lease, Status, Store, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::driver::{DriverError, Hands};
@@ -136,7 +136,7 @@ impl Actor {
             Err(ActorError::Store(StoreError::Fenced { .. })) => {
                 info!(application = name, "another replica leads the application now");
             }
-            Err(error) => error!(application = name, error = &error as &dyn std::error::Error, "cannot go on"),
+            Err(error) => self.shared.tell_broken(&name, &error).await,
         }
     }
 

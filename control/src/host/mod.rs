@@ -17,7 +17,7 @@ use cardinal_adapter::digest::Digest;
 use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_adapter::time::UnixMs;
 use cardinal_interop::catalog::{builtin, builtin_text};
-use cardinal_store::{Catalog, Holding, Lease, Store, StoreError};
+use cardinal_store::{Catalog, Holding, Lease, NewEvent, Store, StoreError};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +86,8 @@ struct Shared {
     events: watch::Sender<i64>,
     /// The current catalog, and the change that made it so.
     current: Mutex<Option<Digest>>,
+    /// Why applications cannot be looked after, as was last told.
+    broken: Mutex<HashMap<String, String>>,
 }
 
 impl Shared {
@@ -102,6 +104,30 @@ impl Shared {
     fn written(&self, event: Option<i64>) {
         if let Some(event) = event {
             self.events.send_if_modified(|last| (*last < event).then(|| *last = event).is_some());
+        }
+    }
+
+    /// Tells that an application cannot be looked after, once for each reason.
+    async fn tell_broken(&self, name: &str, error: &ActorError) {
+        error!(application = name, error = error as &dyn std::error::Error, "cannot be looked after");
+        let mut reason = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(deeper) = cause {
+            reason = format!("{reason}: {deeper}");
+            cause = deeper.source();
+        }
+        let is_known = {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            broken.insert(name.to_owned(), reason.clone()).is_some_and(|last| last == reason)
+        };
+        if is_known {
+            return;
+        }
+        let body = serde_json::json!({ "event": "broken", "reason": reason }).to_string();
+        let event = NewEvent { application: Some(name.to_owned()), at: self.now(), kind: "broken".to_owned(), body };
+        match self.store.announce(&[event]).await {
+            Ok(last) => self.written(last),
+            Err(error) => warn!(application = name, %error, "that it cannot be looked after is told in the log only"),
         }
     }
 
@@ -203,6 +229,7 @@ impl Host {
             holding: Mutex::default(),
             events: watch::Sender::new(last),
             current: Mutex::default(),
+            broken: Mutex::default(),
         });
         shared.look_at_current().await?;
         let host = Host { shared: shared.clone(), look: Arc::new(Notify::new()), tasks: TaskTracker::new() };
@@ -367,12 +394,13 @@ impl Manager {
             Ok((actor, events)) => {
                 info!(application = name, epoch, "leads");
                 self.again.remove(&name);
+                self.shared.broken.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
                 self.tasks.spawn(actor.run());
                 self.reach.insert(name, (epoch, Reach { poke, events, stop }));
             }
             Err(error) => {
                 // The lease is kept, so that not all replicas stumble over it in turn; a new model mends it.
-                error!(application = name, error = &error as &dyn std::error::Error, "cannot be looked after");
+                self.shared.tell_broken(&name, &error).await;
                 self.again.insert(name, Instant::now() + AGAIN);
             }
         }

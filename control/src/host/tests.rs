@@ -65,9 +65,9 @@ async fn host(store: &Store, lease_ms: u64) -> Host {
     Host::start(store.clone(), Arc::new(InProcess), Arc::new(Offline), clock(), options).await.unwrap()
 }
 
-async fn submit(store: &Store, name: &str) {
+fn model(name: &str) -> NewModel {
     let text = MODEL.replace("application: shop", &format!("application: {name}"));
-    let model = NewModel {
+    NewModel {
         application: name.to_owned(),
         digest: Digest::of_bytes(text.as_bytes()),
         format: "native".to_owned(),
@@ -75,8 +75,11 @@ async fn submit(store: &Store, name: &str) {
         text,
         by: "tester".to_owned(),
         at: now(),
-    };
-    store.submit(&model, SETTINGS).await.unwrap();
+    }
+}
+
+async fn submit(store: &Store, name: &str) {
+    store.submit(&model(name), SETTINGS).await.unwrap();
 }
 
 async fn measure(store: &Store, name: &str, requests: f64) {
@@ -151,6 +154,34 @@ async fn a_submitted_application_comes_to_run_and_follows_its_metrics() {
     }
     let stats = host.stats();
     assert!(stats.decisions.load(Ordering::Relaxed) >= 2 && stats.plans.load(Ordering::Relaxed) >= 2);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_without_a_driver_is_told_of_once_and_goes_on_when_it_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    let host = host(&store, 300).await;
+    let lacking = r#"{"driver": {"kind": "webhook", "url": "https://example.com", "secret": "nobody"}}"#;
+    let model = model("shop");
+    store.submit(&model, lacking).await.unwrap();
+    host.ping();
+    let told = || async { store.events_after(0, Some("shop"), &["broken"], 10).await.unwrap() };
+    for _ in 0..500 {
+        if !told().await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(told().await[0].event.body.contains("nobody"));
+    // A new model is a reason to try again, and the same reason is not told again.
+    store.replace(&model, lacking, None).await.unwrap();
+    host.ping();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(told().await.len(), 1);
+    store.replace(&model, SETTINGS, None).await.unwrap();
+    host.ping();
+    until(&store, "shop", "it runs", |s| at_rest(s) && web(s) == 2).await;
     host.stop().await;
 }
 
