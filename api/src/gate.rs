@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use futures_util::stream::iter;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::problem::{Kind, Problem};
@@ -23,20 +25,31 @@ const SMALL_BYTES: usize = 256 << 10;
 /// For so long.
 const SMALL_WAIT: Duration = Duration::from_secs(30);
 
-/// The request with its body, when that is small. A client that is refused while it still sends may see a broken
-/// connection instead of the reason.
+/// The request with the beginning of its body, all of it when that is small. A client that is refused while it still sends
+/// may see a broken connection instead of the reason.
 async fn whole(request: Request) -> Result<Request, Problem> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if length.is_none_or(|length| length == 0 || length > SMALL_BYTES) {
+    if length.is_some_and(|length| length == 0 || length > SMALL_BYTES) {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let read = tokio::time::timeout(SMALL_WAIT, to_bytes(body, SMALL_BYTES)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        Ok(Err(error)) => Err(Problem::new(Kind::BadRequest, format!("the body broke off: {error}"))),
-        Err(_) => Err(Problem::new(Kind::BadRequest, "the body did not come within 30 seconds")),
+    let (mut rest, mut read, mut size) = (body.into_data_stream(), Vec::new(), 0);
+    let until = tokio::time::Instant::now() + SMALL_WAIT;
+    while size <= SMALL_BYTES {
+        match tokio::time::timeout_at(until, rest.next()).await {
+            Ok(Some(Ok(piece))) => {
+                size += piece.len();
+                read.push(piece);
+            }
+            Ok(Some(Err(error))) => {
+                return Err(Problem::new(Kind::BadRequest, format!("the body broke off: {error}")));
+            }
+            Ok(None) => return Ok(Request::from_parts(parts, Body::from(read.concat()))),
+            Err(_) => return Err(Problem::new(Kind::BadRequest, "the body did not come within 30 seconds")),
+        }
     }
+    let begun = iter(read.into_iter().map(Ok::<_, axum::Error>));
+    Ok(Request::from_parts(parts, Body::from_stream(begun.chain(rest))))
 }
 
 /// Gives the request an id and a place, and counts its answer.
