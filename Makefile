@@ -8,7 +8,7 @@
 CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
-.PHONY: all setup build demo test lint bench peers fuzz install
+.PHONY: all setup build demo test lint bench peers fuzz conformance install
 
 all: build
 
@@ -39,6 +39,9 @@ peers:
 
 fuzz: setup
 	fuzz/run
+
+conformance: build
+	scripts/conformance $(TARGET)/release/cardinal
 
 install: setup
 	$(CARGO) install --locked --path cli

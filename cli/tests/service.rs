@@ -174,24 +174,3 @@ fn the_service_is_ready_when_a_known_model_is_solved_right() {
     let ready = server.call("GET", "/readyz", None, &[], None).expect(200);
     assert_eq!(ready, json!({"ready": true, "store": "ok", "solver": "ok"}));
 }
-
-/// Run it with the program on the path: `cargo test -p cardinal-cli --test service -- --ignored schemathesis`.
-#[test]
-#[ignore = "needs the program `schemathesis` and takes minutes"]
-fn schemathesis_finds_no_server_error_and_no_undocumented_answer() {
-    let server = start();
-    for name in ["shop", "other"] {
-        server.submit(&server::SHOP.replace("application: shop", &format!("application: {name}"))).expect(201);
-    }
-    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
-                  response_schema_conformance,ignored_auth,unsupported_method,missing_required_header";
-    let status = Command::new("schemathesis")
-        .args(["run", &format!("{}/openapi.json", server.base), "--checks", checks])
-        .args(["--header", &format!("Authorization: Bearer {}", server.admin)])
-        // The stream of events does not end.
-        .args(["--exclude-path", "/v1/events", "--max-examples", "40", "--generation-deterministic"])
-        .args(["--request-timeout", "20", "--max-time", "400", "--no-color"])
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
