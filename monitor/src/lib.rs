@@ -1,0 +1,3 @@
+//! From raw measurements to the values, violations and forecasts that the loop sees.
+
+pub mod forecast;
