@@ -1,6 +1,7 @@
 //! Draws a sweep: cost, utility and instances over one parameter, or the cost over two, as SVG or PNG. Pareto fronts are
 //! drawn in [`front`].
 
+pub mod course;
 pub mod front;
 
 use std::path::Path;

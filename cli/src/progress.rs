@@ -84,3 +84,32 @@ impl Drop for Bar {
         self.0.finish_and_clear();
     }
 }
+
+/// A line that says what is being done, and for how long, and goes away when this is dropped.
+pub struct Doing(ProgressBar);
+
+impl Doing {
+    /// Begins; shows nothing where standard error is no terminal.
+    pub fn start() -> Self {
+        let target =
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.enable_steady_tick(STEP);
+        Doing(match ProgressStyle::with_template("{msg}: {elapsed}; Ctrl-C for what is done") {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        })
+    }
+
+    /// What is done now.
+    pub fn show(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+        self.0.reset_elapsed();
+    }
+}
+
+impl Drop for Doing {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -8,8 +8,10 @@
 #![forbid(unsafe_code)]
 
 mod authority;
+pub mod capacity;
 pub mod decide;
 pub mod decision;
+pub mod foresight;
 pub mod host;
 pub mod input;
 pub mod metrics;

@@ -13,6 +13,47 @@ pub struct MetricReading {
     pub value: f64,
     /// When it was measured.
     pub at: UnixMs,
+    /// When the value is not what was measured but what to be ready for: how it came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
+}
+
+impl MetricReading {
+    /// A value as it was measured.
+    pub fn measured(value: f64, at: UnixMs) -> Self {
+        MetricReading { value, at, forecast: None }
+    }
+}
+
+/// How a value to be ready for came about; see [`crate::foresight`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// What was measured.
+    pub measured: f64,
+    /// What is expected one lead ahead: the middle of the distribution.
+    pub expected: f64,
+    /// The load will be below this with a probability of 5 %.
+    pub low: f64,
+    /// The load will be above this with a probability of 5 %.
+    pub high: f64,
+    /// The probability that the load will be above the value to be ready for.
+    pub risk: f64,
+    /// How far forecasts were off lately, as a part of the load.
+    pub error: f64,
+    /// The same if the load of now had been taken for that one lead ahead.
+    pub naive_error: f64,
+    /// Which policy did best lately and is followed.
+    pub policy: Policy,
+}
+
+/// What says how much to be ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The distribution of the load to come.
+    Forecast,
+    /// A target of utilisation, because it would have done better lately.
+    Threshold,
 }
 
 /// The values by name; names that the model does not know are kept and not used.
@@ -77,6 +118,9 @@ pub struct SeenMetric {
     pub age_ms: Option<u64>,
     /// How good it is.
     pub quality: Quality,
+    /// When the value is what to be ready for: how it came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
 }
 
 /// What a decision at this time sees of every metric of the model, in the model's order.
@@ -102,7 +146,8 @@ fn see_one(metric: &Metric, readings: &Readings, policy: &MetricPolicy, now: Uni
         (Some(_), _) => without(Quality::FallBack),
         (None, _) => without(Quality::Default),
     };
-    SeenMetric { name, value, age_ms, quality }
+    let used = matches!(quality, Quality::Fresh | Quality::Held);
+    SeenMetric { name, value, age_ms, quality, forecast: reading.and_then(|r| r.forecast).filter(|_| used) }
 }
 
 /// The metrics whose values can no longer be held, by name.

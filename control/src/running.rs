@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cardinal_adapter::deployment::{Parameters, RunningDeployment};
+use cardinal_adapter::deployment::{NodePhase, Parameters, RunningDeployment};
+use cardinal_adapter::driver::Observation;
 use cardinal_adapter::gate::RunningScore;
 use cardinal_models::application::{Application, ComponentId};
 use cardinal_models::catalog::{Catalog, OfferIndex};
@@ -40,6 +41,26 @@ pub fn current(running: &RunningDeployment, application: &Application, catalog: 
     current.placement.normalize();
     let is_empty = current.placement.groups.is_empty() && current.placement.settings.is_empty();
     (!is_empty || !current.vanished.is_empty()).then_some(current)
+}
+
+/// What serves of what there is in the cloud: healthy instances that get requests, on the nodes where they are.
+pub fn serving(seen: &Observation, application: &Application, catalog: &Catalog) -> Placement {
+    let mut placement = Placement::default();
+    for node in seen.nodes.iter().filter(|n| n.phase == NodePhase::Ready) {
+        let Some(offer) = catalog.find(&node.offer.id) else { continue };
+        let mut counts: BTreeMap<ComponentId, u32> = BTreeMap::new();
+        for instance in seen.instances.iter().filter(|i| i.node == node.id && i.healthy && i.registered) {
+            if let Some(id) = application.component(&instance.component) {
+                *counts.entry(id).or_insert(0) += 1;
+            }
+        }
+        let zone = node.offer.zone.as_ref().and_then(|name| catalog[offer].zones.iter().position(|z| **z == **name));
+        let zone = zone.and_then(|index| u16::try_from(index).ok());
+        placement.groups.push(NodeGroup { offer, zone, instances: counts.into_iter().collect(), count: 1 });
+    }
+    placement.groups.retain(|group| !group.instances.is_empty());
+    placement.normalize();
+    placement
 }
 
 /// The instances on nodes, without those of components that the model does not have.

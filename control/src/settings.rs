@@ -1,5 +1,7 @@
 //! The numbers of the loop. Every one has a default and can be set for each application.
 
+use std::collections::BTreeMap;
+
 use cardinal_adapter::authorise::Authorisation;
 use cardinal_adapter::diff::StartupTimes;
 use cardinal_adapter::driver::simulated::CloudSettings;
@@ -10,6 +12,7 @@ use cardinal_models::application::Application;
 use cardinal_models::document::ReconfigureMode;
 use serde::{Deserialize, Serialize};
 
+use crate::foresight::MetricForecast;
 use crate::metrics::MetricPolicy;
 
 /// How an application is looked after.
@@ -29,6 +32,10 @@ pub struct LoopSettings {
     pub mode: Mode,
     /// When values of metrics are too old, and what happens then.
     pub metrics: MetricPolicy,
+    /// The loads for which to hold room, by metric: the loop sees what to be ready for instead of what is measured.
+    /// Default: none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub forecast: BTreeMap<String, MetricForecast>,
     /// How long a decision may solve, and how exactly.
     pub solve: SolveSettings,
     /// When a change is worth its disturbance.
@@ -64,6 +71,7 @@ impl Default for LoopSettings {
             observe_ms: 30_000,
             mode: Mode::default(),
             metrics: MetricPolicy::default(),
+            forecast: BTreeMap::new(),
             solve: SolveSettings::default(),
             gate: GatePolicy::default(),
             authorise: Authorisation::default(),
@@ -89,6 +97,17 @@ impl LoopSettings {
         if let Some(mode) = application.mode {
             settings.mode = mode.into();
         }
+        for forecast in &application.forecasts {
+            let ms = |seconds: Option<f64>, default: u64| seconds.map_or(default, |s| (s * 1000.0) as u64);
+            let default = MetricForecast::new(forecast.violation);
+            let made = MetricForecast {
+                lead_ms: ms(forecast.lead_s, default.lead_ms),
+                step_ms: ms(forecast.step_s, default.step_ms),
+                seasons: forecast.seasons.unwrap_or(default.seasons),
+                ..default
+            };
+            settings.forecast.insert(application.metrics[forecast.metric.index()].name.to_string(), made);
+        }
         settings
     }
 
@@ -96,6 +115,9 @@ impl LoopSettings {
     pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes: Vec<String> = self.gate.mistakes().iter().map(|m| format!("gate.{m}")).collect();
         mistakes.extend(self.authorise.mistakes().iter().map(|m| format!("authorise.{m}")));
+        for (metric, forecast) in &self.forecast {
+            mistakes.extend(forecast.mistakes().iter().map(|m| format!("forecast.{metric}.{m}")));
+        }
         for (name, value) in [("every_ms", self.every_ms), ("observe_ms", self.observe_ms)] {
             if value < 1_000 {
                 mistakes.push(format!("{name} is {value}; write at least 1000"));

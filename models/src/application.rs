@@ -76,6 +76,23 @@ pub struct Application {
     pub every_s: Option<f64>,
     /// What may happen without a person.
     pub mode: Option<ReconfigureMode>,
+    /// The loads for which to hold room.
+    pub forecasts: Vec<Forecast>,
+}
+
+/// How much room to hold for a load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// The load.
+    pub metric: MetricId,
+    /// What an hour in violation costs while one instance would do, in the money of the model; above 0.
+    pub violation: f64,
+    /// From a decision to the moment at which what it adds serves, in seconds.
+    pub lead_s: Option<f64>,
+    /// The length of a step, in seconds.
+    pub step_s: Option<f64>,
+    /// Whether to look for days and weeks.
+    pub seasons: Option<bool>,
 }
 
 impl Application {

@@ -755,6 +755,31 @@ pub struct ReconfigureDocument {
     /// `observe`, `recommend`, `automatic-small` or `automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<ReconfigureMode>,
+    /// The loads for which to hold room, by metric: the loop then looks at what to be ready for when a change has landed
+    /// instead of at what is measured.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub forecast: Entries<ForecastDocument>,
+}
+
+/// How much room to hold for a load.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForecastDocument {
+    /// What an hour in violation costs while one instance would do, such as `60 USD/h`. Violations of larger deployments
+    /// weigh more, with the square root of their size.
+    #[schemars(extend("examples" = ["60 USD/h"]))]
+    pub violation: Spanned<Scalar>,
+    /// From a decision to the moment at which what it adds serves; `3m` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["3m"]))]
+    pub lead: Option<Spanned<Scalar>>,
+    /// Values are taken together in steps of this length; `1m` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["1m"]))]
+    pub step: Option<Spanned<Scalar>>,
+    /// Whether to look for days and weeks; true by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seasons: Option<bool>,
 }
 
 /// What may happen without a person.

@@ -93,6 +93,7 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         objective: Objective::total_cost(),
         later: Vec::new(),
         every_s: None,
+        forecasts: Vec::new(),
         mode: None,
     }
 }

@@ -11,6 +11,7 @@ mod constants;
 mod currency;
 mod data;
 mod division;
+mod forecast;
 mod graph;
 mod metrics;
 mod names;
@@ -142,6 +143,7 @@ impl Resolver<'_> {
         let (constraints, mut soft) = self.constraints(&links);
         let (objective, later) = self.objectives(&mut soft);
         let (every_s, mode) = self.reconfigure();
+        let forecasts = self.forecasts();
         // Of formulas that could not be read nobody knows what they mention.
         if !self.findings.has_errors() {
             self.unused_constants();
@@ -163,6 +165,7 @@ impl Resolver<'_> {
             later,
             every_s,
             mode,
+            forecasts,
         }
     }
 

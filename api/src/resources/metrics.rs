@@ -210,5 +210,5 @@ pub async fn show(
 
 /// Stored values as the loop takes them.
 pub fn readings(rows: &[MetricRow]) -> Readings {
-    rows.iter().map(|row| (row.name.clone(), MetricReading { value: row.value, at: row.at })).collect()
+    rows.iter().map(|row| (row.name.clone(), MetricReading::measured(row.value, row.at))).collect()
 }

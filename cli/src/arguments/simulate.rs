@@ -15,11 +15,16 @@ Examples:
   cardinal simulate examples/smartwe.yaml --load requests=80..260 --load memory_used=120..320/smart_design
   cardinal simulate model.yaml --trace load.csv --duration 3d --faults 5% --losses 0.5
   cardinal simulate model.yaml --load requests=100..900:6h --seeds 1..200 --crashes 2% --output json
+  cardinal simulate examples/match-day.yaml --trace requests.csv --column requests=count --compare --plot day.svg
   cardinal simulate model.yaml --policy examples/policies/working-hours.cedar --time-zone Europe/Berlin
 
 A LOAD is NAME=VALUE or NAME=LOW..HIGH[:PERIOD], a wave that is lowest at the start; with /COMPONENT the value is spread
 over the serving instances of a component, and what is measured is one instance's part. A trace is a CSV whose first
-column is the time in seconds and whose other columns are named like metrics.
+column is the time, in seconds, as `minute` or as dates such as `1998-06-10 21:30:00`, and whose other columns are named
+like metrics, or by --column.
+
+--compare runs the whole loop with and without forecasts, and counts out beside it what threshold autoscalers, as many
+instances as the peak needs, and hindsight come to on the machine of the loop's answer to the median load.
 
 Exit status: 0 every invariant held; 1 one did not (the seed repeats the run); 2 bad usage or invalid input.";
 
@@ -28,7 +33,11 @@ Exit status: 0 every invariant held; 1 one did not (the seed repeats the run); 2
 #[command(after_help = EXAMPLES)]
 pub struct Simulate {
     /// The model, in any known format; `-` for standard input
-    pub model: PathBuf,
+    #[arg(required_unless_present = "model_option", conflicts_with = "model_option")]
+    pub model: Option<PathBuf>,
+    /// The model, in any known format; the same as giving it without an option
+    #[arg(long = "model", value_name = "MODEL")]
+    pub model_option: Option<PathBuf>,
     /// Take the model for this format instead of recognising it
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub from: Option<Format>,
@@ -41,6 +50,30 @@ pub struct Simulate {
     /// Recorded values of metrics, as CSV
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// A metric and the column of the trace that it is in; may be repeated [default: columns named like metrics]
+    #[arg(long = "column", value_name = "METRIC=COLUMN", requires = "trace", value_parser = column)]
+    pub columns: Vec<(String, String)>,
+    /// Pass over so much of the trace
+    #[arg(long, value_name = "TIME", requires = "trace", value_parser = time_limit)]
+    pub skip: Option<TimeLimit>,
+    /// Run the load also without forecasts, against threshold autoscalers, against its peak all the time and in hindsight
+    #[arg(long, conflicts_with = "seeds")]
+    pub compare: bool,
+    /// The targets of the threshold autoscalers, of the capacity of an instance
+    #[arg(long, value_name = "SHARES", default_value = "60%,70%,75%", value_delimiter = ',', value_parser = gap)]
+    pub targets: Vec<f64>,
+    /// The part of an instance's capacity at which the model's rules are broken
+    #[arg(long, value_name = "SHARE", default_value = "85%", value_parser = gap)]
+    pub limit: f64,
+    /// From an order to the moment at which a machine serves [default: 50 to 150 seconds, by machine type]
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
+    pub start_up: Option<TimeLimit>,
+    /// What an hour in violation costs, in the currency of the catalog: forecasts the loads of the model that name none
+    #[arg(long, value_name = "PRICE")]
+    pub violation: Option<f64>,
+    /// Draw load, capacity and cost over time into this SVG or PNG
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub plot: Option<PathBuf>,
     /// Each value differs from its course by up to this share
     #[arg(long, value_name = "SHARE", default_value = "3%", value_parser = gap)]
     pub noise: f64,
@@ -104,10 +137,25 @@ impl From<ModeChoice> for Mode {
     }
 }
 
+fn column(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((metric, column)) if !metric.trim().is_empty() && !column.trim().is_empty() => {
+            Ok((metric.trim().trim_matches('`').to_owned(), column.trim().to_owned()))
+        }
+        _ => Err("write a metric and the column that it is in, such as `requests=count`".to_owned()),
+    }
+}
+
 /// The longest that is simulated.
 const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 impl Simulate {
+    /// Where the model is.
+    pub fn model(&self) -> &std::path::Path {
+        // One of the two is required.
+        self.model.as_deref().or(self.model_option.as_deref()).unwrap_or(std::path::Path::new("-"))
+    }
+
     /// The virtual time in milliseconds.
     pub fn duration_ms(&self) -> Option<u64> {
         let duration = self.duration.0.filter(|d| *d <= DURATION_MAX)?;

@@ -17,11 +17,22 @@ use super::files;
 /// The period of a wave that names none: a day.
 const DAY_MS: u64 = 86_400_000;
 
+/// A recorded load.
+#[derive(Clone, Copy, Debug)]
+pub struct Trace<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Metrics and the columns that they are in, where the names differ.
+    pub columns: &'a [(String, String)],
+    /// So much of it is passed over, in milliseconds.
+    pub skip_ms: u64,
+}
+
 /// The loads that were asked for; all mistakes at once.
 pub fn read(
     application: &Application,
     texts: &[String],
-    trace: Option<&Path>,
+    trace: Option<&Trace<'_>>,
     noise: f64,
 ) -> Result<Vec<Load>, Failure> {
     let (mut loads, mut errors) = (Vec::new(), Vec::new());
@@ -31,8 +42,8 @@ pub fn read(
             Err(finding) => errors.push(finding),
         }
     }
-    if let Some(path) = trace {
-        match recorded(application, &files::read(path)?) {
+    if let Some(trace) = trace {
+        match recorded(application, &files::read(trace.path)?, trace) {
             Ok(recorded) => loads.extend(recorded),
             Err(finding) => errors.push(finding),
         }
@@ -93,8 +104,8 @@ fn period_ms(text: &str) -> Result<u64, String> {
     if (1000.0..=3.2e13).contains(&ms) { Ok(ms as u64) } else { Err("the period is at least a second".to_owned()) }
 }
 
-/// A CSV with the time in seconds and one column for each metric.
-fn recorded(application: &Application, source: &Arc<Source>) -> Result<Vec<Load>, Finding> {
+/// A CSV with the time and one column for each metric.
+fn recorded(application: &Application, source: &Arc<Source>, trace: &Trace<'_>) -> Result<Vec<Load>, Finding> {
     let mut reader =
         csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(source.text.as_bytes());
     let wrong = |line: u64, message: String| {
@@ -103,18 +114,7 @@ fn recorded(application: &Application, source: &Arc<Source>) -> Result<Vec<Load>
         Finding::error(message).at(source, Span::new(at, end))
     };
     let headers = reader.headers().map_err(|error| wrong(1, format!("this is no CSV: {error}")))?.clone();
-    let known: Vec<(usize, String)> = headers
-        .iter()
-        .enumerate()
-        .skip(1)
-        .filter(|(_, name)| application.metric(name).is_some())
-        .map(|(i, name)| (i, name.to_owned()))
-        .collect();
-    if known.is_empty() {
-        let names: Vec<&str> = application.metrics.iter().map(|m| m.name.as_ref()).collect();
-        let help = format!("name the columns after the time like metrics: {}", names.join(", "));
-        return Err(wrong(1, "no column of the trace is a metric of the model".to_owned()).help(help));
-    }
+    let known = columns(application, &headers, trace).map_err(|finding| finding.at(source, Span::new(0, 0)))?;
     let mut values: Vec<Vec<(u64, f64)>> = vec![Vec::new(); known.len()];
     let mut first = None;
     for record in reader.records() {
@@ -126,7 +126,8 @@ fn recorded(application: &Application, source: &Arc<Source>) -> Result<Vec<Load>
             let number = text.parse::<f64>().ok().filter(|x| x.is_finite());
             number.ok_or_else(|| wrong(line, format!("`{text}` in column `{}` is no number", &headers[i])))
         };
-        let seconds = number(0)?;
+        let seconds = seconds(record.get(0).unwrap_or(""), headers.get(0).unwrap_or(""))
+            .ok_or_else(|| wrong(line, format!("`{}` is no time", record.get(0).unwrap_or(""))))?;
         let from = *first.get_or_insert(seconds);
         let at = ((seconds - from) * 1000.0).max(0.0) as u64;
         for ((column, _), values) in known.iter().zip(&mut values) {
@@ -136,10 +137,78 @@ fn recorded(application: &Application, source: &Arc<Source>) -> Result<Vec<Load>
             values.push((at, number(*column)?));
         }
     }
+    for values in &mut values {
+        values.retain(|(at, _)| *at >= trace.skip_ms);
+        values.iter_mut().for_each(|(at, _)| *at -= trace.skip_ms);
+    }
     if values.iter().any(Vec::is_empty) {
-        return Err(Finding::error(format!("the trace `{}` has no values", source.name)));
+        let finding = Finding::error(format!("the trace `{}` has no values", source.name));
+        return Err(if trace.skip_ms > 0 { finding.help("`--skip` passes over all of it") } else { finding });
     }
     let load =
         |((_, metric), values)| Load { metric, shape: Shape::Recorded(values), per_instance_of: None, noise: 0.0 };
     Ok(known.into_iter().zip(values).map(load).collect())
+}
+
+/// The columns that are metrics: those that were named, else those that have the name of one, else the only one of all
+/// where the model measures one metric alone.
+fn columns(
+    application: &Application,
+    headers: &csv::StringRecord,
+    trace: &Trace<'_>,
+) -> Result<Vec<(usize, String)>, Finding> {
+    if !trace.columns.is_empty() {
+        let place = |(name, column): &(String, String)| {
+            metric(application, name)?;
+            let at = headers.iter().position(|header| header == column).ok_or_else(|| {
+                let all = headers.iter().skip(1).collect::<Vec<_>>().join(", ");
+                Finding::error(format!("the trace has no column `{column}`")).help(format!("its columns are {all}"))
+            })?;
+            Ok((at, name.clone()))
+        };
+        return trace.columns.iter().map(place).collect();
+    }
+    let values = || headers.iter().enumerate().skip(1);
+    let known: Vec<(usize, String)> =
+        values().filter(|(_, name)| application.metric(name).is_some()).map(|(i, name)| (i, name.to_owned())).collect();
+    if !known.is_empty() {
+        return Ok(known);
+    }
+    let mut measured = application.metrics.iter().filter(|m| m.formula.is_none());
+    match (measured.next(), measured.next(), values().count()) {
+        (Some(only), None, 1) => Ok(vec![(1, only.name.to_string())]),
+        _ => {
+            let names: Vec<&str> = application.metrics.iter().map(|m| m.name.as_ref()).collect();
+            let finding = Finding::error("no column of the trace is a metric of the model");
+            Err(finding.help(format!(
+                "say which is which with `--column METRIC=COLUMN`; the metrics are {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// A time in seconds: a number, in minutes where the column is named so, or a date with a time.
+fn seconds(text: &str, header: &str) -> Option<f64> {
+    if let Ok(number) = text.parse::<f64>() {
+        let unit = if matches!(header, "minute" | "minutes") { 60.0 } else { 1.0 };
+        return Some(number * unit).filter(|x| x.is_finite());
+    }
+    let when: jiff::civil::DateTime = text.trim_end_matches('Z').parse().ok()?;
+    let since = when.since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0)).ok()?;
+    since.total(jiff::SpanTotal::from(jiff::Unit::Second).days_are_24_hours()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn times_are_numbers_or_dates() {
+        assert_eq!(seconds("90", "time"), Some(90.0));
+        assert_eq!(seconds("90", "minute"), Some(5400.0));
+        let (first, second) = (seconds("1998-04-30 21:30:00", "period"), seconds("1998-05-01T00:00:00", "period"));
+        assert_eq!(first.zip(second).map(|(a, b)| b - a), Some(9000.0));
+        assert_eq!(seconds("soon", "time"), None);
+    }
 }

@@ -1,10 +1,12 @@
 //! What came of a simulation, for people.
 
 use cardinal_control::decide::Resources;
+use cardinal_control::simulate::compare::Comparison;
 use cardinal_control::simulate::{Happening, Moment, Report};
 use cardinal_control::state::Notice;
 
 use super::diagnostics::clean;
+use super::numbers::number;
 use super::style::{BOLD, DIM, RED, lines, paint, table_of};
 use super::table::line;
 
@@ -56,6 +58,9 @@ pub fn one(report: &Report, resources: &Resources, currency: &str) -> String {
         ),
     );
     row("in violation", time(report.violation_ms));
+    if report.overload_ms > 0 {
+        row("overloaded", format!("{}, by what was measured and what served", time(report.overload_ms)));
+    }
     if report.losses + report.crashes > 0 {
         row("trouble", format!("{} nodes lost, {} deaths of the process", report.losses, report.crashes));
     }
@@ -92,6 +97,40 @@ pub fn many(reports: &[Report], currency: &str) -> String {
     });
     let mut out = lines(&table_of(&headers, rows.collect()));
     reports.iter().for_each(|r| breaches(&mut out, r));
+    out
+}
+
+/// Ways to serve one load, beside each other.
+pub fn versus(comparison: &Comparison, currency: &str) -> String {
+    let mut out = String::new();
+    let unit = &comparison.unit;
+    let offer = clean(&comparison.offer);
+    line(
+        &mut out,
+        &format!(
+            "Thresholds, peak and hindsight are counted out on {offer}: {} of {} for {:.4} {currency}/h",
+            number(unit.unit),
+            clean(&comparison.metric),
+            unit.unit_price
+        ),
+    );
+    out.push('\n');
+    let paid = format!(">Paid {currency}");
+    let headers = ["Way", &paid, ">Minutes in violation", ">Changes", ">Starts", ">Decisions"];
+    let rows = comparison.ways.iter().map(|way| {
+        vec![
+            clean(&way.name),
+            format!("{:.4}", way.cost),
+            number(way.violation_minutes),
+            way.changes.to_string(),
+            way.starts.to_string(),
+            way.decisions.map_or_else(String::new, |n| n.to_string()),
+        ]
+    });
+    out.push_str(&lines(&table_of(&headers, rows.collect())));
+    if comparison.breaches > 0 {
+        line(&mut out, &paint(RED, &format!("  {} invariants of the loop did not hold", comparison.breaches)));
+    }
     out
 }
 

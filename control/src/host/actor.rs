@@ -379,7 +379,7 @@ async fn journal(store: &Store, plan: cardinal_adapter::digest::Digest) -> Resul
 
 /// A value as the loop takes it.
 pub fn reading(row: cardinal_store::MetricRow) -> (String, MetricReading) {
-    (row.name, MetricReading { value: row.value, at: row.at })
+    (row.name, MetricReading::measured(row.value, row.at))
 }
 
 /// Puts the rows of a later step behind those of an earlier one.

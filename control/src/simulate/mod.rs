@@ -13,15 +13,21 @@ use cardinal_adapter::driver::simulated::{CloudSettings, SimulatedCloud};
 use cardinal_adapter::driver::{Driver, Observation};
 use cardinal_adapter::journal::{Ending, Entry};
 use cardinal_adapter::time::UnixMs;
+use cardinal_models::evaluate::{Evaluator, Value};
+use cardinal_models::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 
+use crate::capacity::Gauge;
 use crate::decide::{Resources, Solver, decide};
 use crate::decision::{Answer, Decision, Next};
+use crate::foresight::Foresight;
 use crate::input::DecisionInput;
 use crate::metrics::MetricReading;
+use crate::running;
 use crate::settings::LoopSettings;
 use crate::state::{Act, ApplicationLoop, Event, LoopState, Notice, Order, Step, Write};
 
+pub mod compare;
 mod invariants;
 pub mod load;
 #[cfg(test)]
@@ -52,6 +58,9 @@ pub struct Scenario {
     pub losses_per_hour: f64,
     /// How many of a thousand steps end in the death of the process.
     pub crashes_per_thousand: f64,
+    /// The metric whose greatest value that what serves can hold is told with each measurement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track: Option<String>,
 }
 
 impl Default for Scenario {
@@ -67,6 +76,7 @@ impl Default for Scenario {
             measure_ms: 60_000,
             losses_per_hour: 0.0,
             crashes_per_thousand: 0.0,
+            track: None,
         }
     }
 }
@@ -115,6 +125,10 @@ pub struct Report {
     pub crashes: u64,
     /// How long a constraint or SLO was broken, in milliseconds.
     pub violation_ms: u64,
+    /// How long what served broke a constraint or SLO under what was measured, in milliseconds; measured values count for
+    /// the time between two of them.
+    #[serde(default)]
+    pub overload_ms: u64,
     /// What the cloud charged, in 1e-9 of the currency unit.
     pub paid_nanos: i64,
     /// What happened, in the order of time.
@@ -156,6 +170,9 @@ pub enum Happening {
         cost_nanos: i64,
         /// Rules that are broken, as far as the loop knows.
         violated: Vec<String>,
+        /// The greatest value of the tracked metric under which what serves keeps all rules about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holds: Option<f64>,
     },
 }
 
@@ -196,6 +213,10 @@ pub fn simulate(name: &str, resources: &Resources, solver: &dyn Solver, scenario
         wake: None,
         steps: 0,
         checks: invariants::Checks::default(),
+        foresight: Foresight::default(),
+        gauge: Gauge::default(),
+        serving_gauge: Gauge::default(),
+        has_served: false,
         report: Report { seed: scenario.seed, ..Report::default() },
     };
     world.run();
@@ -223,6 +244,10 @@ struct World<'a> {
     wake: Option<(UnixMs, u64)>,
     steps: u64,
     checks: invariants::Checks,
+    foresight: Foresight,
+    gauge: Gauge,
+    serving_gauge: Gauge,
+    has_served: bool,
     report: Report,
 }
 
@@ -353,10 +378,51 @@ impl World<'_> {
         let alive = seen.nodes.iter().filter(|n| n.phase != NodePhase::Lost);
         let cost_nanos = alive.map(|n| n.offer.price.nanos()).sum();
         let violated = self.running.state().violated.iter().cloned().collect();
-        let reading = |(name, value): (&String, &f64)| (name.clone(), MetricReading { value: *value, at: self.now });
+        let reading = |(name, value): (&String, &f64)| (name.clone(), MetricReading::measured(*value, self.now));
         let readings = metrics.iter().map(reading).collect();
-        self.note(Happening::Measured { metrics, serving, cost_nanos, violated });
-        Event::Metrics(readings)
+        let holds = self.judge(&seen, &metrics);
+        self.note(Happening::Measured { metrics, serving, cost_nanos, violated, holds });
+        Event::Metrics(self.foresee(readings))
+    }
+
+    /// Whether what serves keeps the rules under what is measured, whatever the loop was told; and what it can hold of the
+    /// tracked metric.
+    fn judge(&mut self, seen: &Observation, metrics: &BTreeMap<String, f64>) -> Option<f64> {
+        let mut snapshot = Snapshot::new(self.resources.application.clone(), self.resources.catalog.clone());
+        for (name, value) in metrics {
+            if let Some(id) = snapshot.application.metric(name) {
+                snapshot.metrics[id.index()] = Some(*value);
+            }
+        }
+        let serves = running::serving(seen, &snapshot.application, &snapshot.catalog);
+        if serves.groups.is_empty() && !self.has_served {
+            return None;
+        }
+        self.has_served = true;
+        let evaluator = Evaluator::new(&snapshot);
+        let mut rules = snapshot.application.constraints.iter().map(|c| &c.formula);
+        if rules.any(|rule| !matches!(evaluator.evaluate(rule, &serves), Ok(Value::Bool(true)))) {
+            self.report.overload_ms += self.scenario.measure_ms;
+        }
+        let tracked = self.scenario.track.as_ref().and_then(|name| snapshot.application.metric(name))?;
+        self.serving_gauge.of(&snapshot, &serves, tracked).map(|capacity| capacity.holds)
+    }
+
+    /// What the loop is told of metrics with a forecast.
+    fn foresee(&mut self, mut readings: Vec<(String, MetricReading)>) -> Vec<(String, MetricReading)> {
+        let settings = &self.scenario.settings.forecast;
+        if settings.is_empty() {
+            return readings;
+        }
+        let snapshot = self.running.snapshot(self.now, self.resources);
+        for (name, reading) in &mut readings {
+            let (Some(settings), Some(metric)) = (settings.get(name), snapshot.application.metric(name)) else {
+                continue;
+            };
+            let capacity = self.gauge.of_current(&snapshot, metric);
+            *reading = self.foresight.observe(name, settings, *reading, capacity.as_ref());
+        }
+        readings
     }
 
     fn next_loss(&mut self) {

@@ -73,7 +73,7 @@ impl ApplicationLoop {
     }
 
     /// What runs, with the values of now.
-    fn snapshot(&self, now: UnixMs, resources: &Resources) -> Snapshot {
+    pub(crate) fn snapshot(&self, now: UnixMs, resources: &Resources) -> Snapshot {
         let application = &resources.application;
         let mut snapshot = Snapshot::new(application.clone(), resources.catalog.clone());
         let seen = see(application, &self.state.readings, &self.state.settings.metrics, now);

@@ -93,7 +93,8 @@ pub(super) const COMMITMENT_KEYS: &[&str] = &[
     "cost",
     "until",
 ];
-pub(super) const RECONFIGURE_KEYS: &[&str] = &["every", "mode"];
+pub(super) const RECONFIGURE_KEYS: &[&str] = &["every", "mode", "forecast"];
+pub(super) const FORECAST_KEYS: &[&str] = &["violation", "lead", "step", "seasons"];
 /// The key that tells which rule it is, and the keys that go with it.
 pub(super) const STRUCTURE_RULES: &[(&str, &[&str])] = &[
     ("conflict", &["with"]),
@@ -458,6 +459,19 @@ fn quota(reader: &mut Reader, node: &Node, path: &str) -> Option<QuotaDocument> 
 }
 
 fn reconfigure(reader: &mut Reader, node: &Node, path: &str) -> Option<ReconfigureDocument> {
-    let mut f = reader.fields(node, path, "a mapping with `every` and `mode`", RECONFIGURE_KEYS)?;
-    Some(ReconfigureDocument { every: f.scalar("every"), mode: f.choice("mode", MODE) })
+    let mut f = reader.fields(node, path, "a mapping with `every`, `mode` and `forecast`", RECONFIGURE_KEYS)?;
+    Some(ReconfigureDocument {
+        every: f.scalar("every"),
+        mode: f.choice("mode", MODE),
+        forecast: f.entries("forecast", "a mapping from metrics to forecasts", forecast),
+    })
+}
+
+fn forecast(reader: &mut Reader, node: &Node, path: &str) -> Option<ForecastDocument> {
+    let mut f = reader.fields(node, path, "a forecast such as `{violation: 60 USD/h, lead: 3m}`", FORECAST_KEYS)?;
+    let violation =
+        f.required("violation", "write what an hour in violation costs, such as `60 USD/h`", |r, n, p| {
+            r.scalar(n, p, "a price per hour such as `60 USD/h`")
+        })?;
+    Some(ForecastDocument { violation, lead: f.scalar("lead"), step: f.scalar("step"), seasons: f.bool("seasons") })
 }

@@ -40,6 +40,8 @@ impl Resolver<'_> {
         let constants = document.constants.iter().map(|(_, value)| value);
         let prices = document.components.iter().filter_map(|(_, c)| c.requires.as_ref()?.price.as_ref());
         let costs = document.budget.iter().chain(document.quotas.iter().filter_map(|(_, q)| q.cost.as_ref()));
+        let forecasts = document.reconfigure.iter().flat_map(|r| r.forecast.iter());
+        let costs = costs.chain(forecasts.map(|(_, f)| &f.violation));
         let costs = costs.chain(document.commitments.iter().filter_map(|(_, c)| c.cost.as_ref()));
         let costs = costs.chain(document.data.iter().filter_map(|(_, d)| d.storage_price.as_ref()));
         let metrics = document.metrics.iter().flat_map(|(_, metric)| match metric {

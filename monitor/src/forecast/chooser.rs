@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::headroom::{Band, Headroom, Prices};
 use super::replay::{Fleet, Instances};
 use super::threshold::Threshold;
-use super::{Forecaster, Settings};
+use super::{Forecaster, Outcome, Settings};
 
 /// Violation prices of the shadows, in multiples of the user's.
 const MULTIPLES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
@@ -87,6 +87,26 @@ pub struct Chooser {
     steps: usize,
     last: f64,
     weight: f64,
+    errors: Errors,
+}
+
+/// How far forecasts were off lately (over about a day of minutes), as parts of the load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Errors {
+    /// The mean error of the forecast.
+    pub forecast: f64,
+    /// That of taking the load of now for the load one lead ahead.
+    pub naive: f64,
+    seen: u64,
+}
+
+impl Errors {
+    fn learn(&mut self, outcome: &Outcome) {
+        self.seen += 1;
+        let gain = (1.0 / self.seen as f64).max(1.0 / 1440.0);
+        self.forecast += gain * (outcome.error.abs().exp_m1() - self.forecast);
+        self.naive += gain * (outcome.naive.abs().exp_m1() - self.naive);
+    }
 }
 
 impl Chooser {
@@ -97,12 +117,8 @@ impl Chooser {
         if day > 0 {
             days.push(0);
         }
-        let settings = |day| Settings {
-            lead: fleet.lead,
-            offset: fleet.capacity,
-            unit: fleet.capacity * fleet.limit,
-            day,
-        };
+        let settings =
+            |day| Settings { lead: fleet.lead, offset: fleet.capacity, unit: fleet.capacity * fleet.limit, day };
         let instances = Instances::new(&fleet);
         let shadow = |kind, mind| Shadow { kind, mind, instances: instances.clone(), score: 0.0, violations: 0.0 };
         let mut shadows = Vec::new();
@@ -129,6 +145,7 @@ impl Chooser {
             steps: 0,
             last: 0.0,
             weight: 0.0,
+            errors: Errors::default(),
         }
     }
 
@@ -136,8 +153,11 @@ impl Chooser {
     pub fn step(&mut self, load: Option<f64>) -> u64 {
         let x = load.unwrap_or(self.last);
         self.last = x;
-        for forecaster in &mut self.forecasters {
-            forecaster.observe(load);
+        for (i, forecaster) in self.forecasters.iter_mut().enumerate() {
+            let outcome = forecaster.observe(load);
+            if let Some(outcome) = outcome.filter(|_| i == 0) {
+                self.errors.learn(&outcome);
+            }
         }
         let unit = self.fleet.capacity * self.fleet.limit;
         let price = self.violation * (x / unit).max(1.0).sqrt();
@@ -148,8 +168,7 @@ impl Chooser {
             let wanted = match &mut shadow.mind {
                 Mind::Foresight(i, multiple, headroom) => {
                     let forecaster = &self.forecasters[*i];
-                    let prices =
-                        Prices { unit, violation: *multiple * self.violation, least: self.fleet.least };
+                    let prices = Prices { unit, violation: *multiple * self.violation, least: self.fleet.least };
                     match forecaster.predict() {
                         Some(ahead) => {
                             let needs = headroom.needs(&ahead, &prices);
@@ -158,7 +177,9 @@ impl Chooser {
                         None => held,
                     }
                 }
-                Mind::Threshold(rule) => rule.step(shadow.instances.serving(), held, x, self.fleet.capacity, self.fleet.least),
+                Mind::Threshold(rule) => {
+                    rule.step(shadow.instances.serving(), held, x, self.fleet.capacity, self.fleet.least)
+                }
             };
             let wanted = wanted.max(self.fleet.least);
             let starts = wanted.saturating_sub(held) as f64;
@@ -183,9 +204,36 @@ impl Chooser {
         }
     }
 
+    /// Another fleet, or another price of violations: what the shadows hold is converted, what they have learned stays.
+    pub fn retune(&mut self, capacity: f64, violation: f64) {
+        self.violation = violation;
+        if capacity != self.fleet.capacity && capacity > 0.0 {
+            let ratio = self.fleet.capacity / capacity;
+            self.fleet.capacity = capacity;
+            for shadow in &mut self.shadows {
+                shadow.instances.convert(ratio);
+                if let Mind::Foresight(_, _, headroom) = &mut shadow.mind {
+                    headroom.convert(ratio);
+                }
+                // What it cost is told in prices of the new instance.
+                shadow.score *= ratio;
+            }
+        }
+    }
+
+    /// The distribution one lead ahead, by the forecaster that knows the seasons; `None` before the first step.
+    pub fn predict(&self) -> Option<super::Predictive<'_>> {
+        self.forecasters.first().and_then(Forecaster::predict)
+    }
+
     /// The shadow that is followed.
     pub fn followed(&self) -> &Kind {
         &self.shadows[self.followed].kind
+    }
+
+    /// How far forecasts were off lately.
+    pub fn errors(&self) -> &Errors {
+        &self.errors
     }
 
     /// How all shadows have done lately, the cheapest first.

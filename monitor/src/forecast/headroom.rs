@@ -81,6 +81,16 @@ pub struct Needs {
 }
 
 impl Needs {
+    fn times(self, ratio: f64) -> Needs {
+        let times = |n: u64| (n as f64 * ratio - 1e-9).ceil().max(0.0) as u64;
+        Needs {
+            least: times(self.least),
+            up_to: times(self.up_to),
+            release_above: times(self.release_above),
+            release_to: times(self.release_to),
+        }
+    }
+
     fn max(self, other: Needs) -> Needs {
         Needs {
             least: self.least.max(other.least),
@@ -106,6 +116,11 @@ impl Headroom {
     /// A policy for a load that takes `lead` steps to be served.
     pub fn new(band: Band, lead: usize) -> Self {
         Headroom { band, window: lead.max(3), recent: VecDeque::new(), guard: Guard::default() }
+    }
+
+    /// Each unit is now so many.
+    pub(super) fn convert(&mut self, ratio: f64) {
+        self.recent.iter_mut().chain(&mut self.guard.before).for_each(|needs| *needs = needs.times(ratio));
     }
 
     /// The needs of one step, without deciding anything.

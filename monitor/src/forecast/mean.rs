@@ -42,8 +42,7 @@ pub(super) struct Mean {
 
 impl Mean {
     pub(super) fn new(lead: usize, day: usize) -> Self {
-        let seasons =
-            if day == 0 { Vec::new() } else { vec![Season::new(day, 0.35, 5), Season::new(7 * day, 0.5, 5)] };
+        let seasons = if day == 0 { Vec::new() } else { vec![Season::new(day, 0.35, 5), Season::new(7 * day, 0.5, 5)] };
         Mean {
             lead,
             levels: None,

@@ -76,6 +76,13 @@ impl Instances {
         self.serving
     }
 
+    /// Each instance is now so many.
+    pub(super) fn convert(&mut self, ratio: f64) {
+        let times = |n: u64| (n as f64 * ratio - 1e-9).ceil().max(0.0) as u64;
+        self.serving = times(self.serving);
+        self.starting.iter_mut().for_each(|n| *n = times(*n));
+    }
+
     /// A step passes under a load: tells whether it was in violation.
     pub fn pass(&mut self, load: f64, fleet: &Fleet) -> bool {
         if let Some(ready) = self.starting.pop_front() {
@@ -175,8 +182,7 @@ pub struct Foresight {
 impl Foresight {
     /// For a fleet, with steps of `day` to a day.
     pub fn new(fleet: Fleet, day: usize, band: super::headroom::Band, weight: Weight) -> Self {
-        let settings =
-            Settings { lead: fleet.lead, offset: fleet.capacity, unit: fleet.capacity * fleet.limit, day };
+        let settings = Settings { lead: fleet.lead, offset: fleet.capacity, unit: fleet.capacity * fleet.limit, day };
         Foresight { fleet, forecaster: Forecaster::new(settings), headroom: Headroom::new(band, fleet.lead), weight }
     }
 }

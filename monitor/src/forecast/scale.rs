@@ -36,11 +36,9 @@ impl Scale {
     pub(super) fn new(lead: usize, day: usize) -> Self {
         let seasons = match day {
             0 => Vec::new(),
-            _ => vec![
-                Season::new(day, 0.35, 10),
-                Season::new(7 * day, 0.5, 10),
-                Season::new((day / 24).max(1), 0.05, 0),
-            ],
+            _ => {
+                vec![Season::new(day, 0.35, 10), Season::new(7 * day, 0.5, 10), Season::new((day / 24).max(1), 0.05, 0)]
+            }
         };
         Scale {
             lead,

@@ -268,7 +268,13 @@ fn the_chooser_follows_what_does_best() {
     let mut chooser = Chooser::new(fleet, 0, 2000.0, 0.0);
     let (mut jump, mut jumps) = (0, Vec::new());
     for _ in 0..8000 {
-        jump = if jump > 0 { jump - 1 } else if random.u32(0..60) == 0 { 4 } else { 0 };
+        jump = if jump > 0 {
+            jump - 1
+        } else if random.u32(0..60) == 0 {
+            4
+        } else {
+            0
+        };
         jumps.push(if jump > 0 { 260.0 } else { 100.0 });
     }
     let chosen = replay(&jumps, &fleet, &mut Chosen::new(chooser.clone()));

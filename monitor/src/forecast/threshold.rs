@@ -27,11 +27,8 @@ impl Threshold {
     /// one instance serves at full utilisation. Utilisation is that of what serves, as metrics report it.
     pub fn step(&mut self, serving: u64, held: u64, load: f64, capacity: f64, least: u64) -> u64 {
         let ratio = load / (capacity * serving.max(1) as f64) / self.target;
-        let wish = if (ratio - 1.0).abs() <= self.tolerance {
-            held
-        } else {
-            (load / (capacity * self.target)).ceil() as u64
-        };
+        let wish =
+            if (ratio - 1.0).abs() <= self.tolerance { held } else { (load / (capacity * self.target)).ceil() as u64 };
         let wish = wish.max(least);
         self.recent.push_back(wish);
         if self.recent.len() > self.stabilisation {
