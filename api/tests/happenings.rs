@@ -200,7 +200,7 @@ fn people_order_what_fits_what_is_under_way() {
     let plan = plan();
     let hash = plan.hash().to_string();
     let until = UnixMs(server.now() + 1);
-    let proposed = Course::Proposed { plan: Box::new(plan.clone()), decision: 1, until, grounds: Default::default() };
+    let proposed = Course::Proposed { plan: std::sync::Arc::new(plan.clone()), decision: 1, until, grounds: Default::default() };
     record(&server, proposed);
     assert_eq!(server.get("/v1/applications/shop").expect(200)["course"], "proposed");
     assert_eq!(server.get("/v1/applications/shop/deployment").expect(200)["plan"], hash);
@@ -215,7 +215,7 @@ fn people_order_what_fits_what_is_under_way() {
     order("resume", json!({})).expect(202);
     order("decide", json!({})).expect(202);
     assert_eq!(order(&format!("plans/{hash}/unwind"), json!({})).status, 409);
-    record(&server, Course::Executing { plan: Box::new(plan), decision: 1 });
+    record(&server, Course::Executing { plan: std::sync::Arc::new(plan), decision: 1 });
     order(&format!("plans/{hash}/unwind"), json!({})).expect(202);
     let resolve = format!("plans/{hash}/resolve");
     assert_eq!(

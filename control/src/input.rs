@@ -1,6 +1,7 @@
 //! Everything that a decision depends on, as a value that can be stored.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cardinal_adapter::authorise::Asker;
 use cardinal_adapter::deployment::RunningDeployment;
@@ -32,7 +33,7 @@ pub struct DecisionInput {
     /// The values of metrics.
     pub readings: Readings,
     /// What runs.
-    pub running: RunningDeployment,
+    pub running: Arc<RunningDeployment>,
     /// The plan that is the target.
     pub head: TargetHead,
     /// What the gate remembers.

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::time::UnixMs;
 
 /// The most changes that are remembered; the oldest are forgotten first.
-pub const CHANGES_MAX: usize = 1000;
+pub const CHANGES_MAX: usize = 200;
 
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //! is given here, and every order that matters is an edge.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -88,11 +89,18 @@ pub struct Summary {
 }
 
 /// A plan with its hash. Cannot be changed; reading one checks the hash.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "SealedPlan", into = "SealedPlan")]
 pub struct Plan {
     hash: Digest,
-    content: PlanContent,
+    content: Arc<PlanContent>,
+}
+
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        // The hash is that of the whole content.
+        self.hash == other.hash
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,7 +112,7 @@ struct SealedPlan {
 
 impl From<Plan> for SealedPlan {
     fn from(plan: Plan) -> Self {
-        SealedPlan { hash: plan.hash, content: plan.content }
+        SealedPlan { hash: plan.hash, content: Arc::unwrap_or_clone(plan.content) }
     }
 }
 
@@ -123,7 +131,7 @@ impl TryFrom<SealedPlan> for Plan {
 impl Plan {
     /// A plan with this content.
     pub fn seal(content: PlanContent) -> Self {
-        Plan { hash: Digest::of(&content), content }
+        Plan { hash: Digest::of(&content), content: Arc::new(content) }
     }
 
     /// Makes the plan for a diff. The plan keeps the limits whatever order execution takes; nodes whose instances would

@@ -292,7 +292,7 @@ impl Actor {
                     // A decision that was under way before a restart may be about an older model or catalog.
                     let is_current = input.model == loaded.model && input.catalog == loaded.catalog.digest;
                     let loaded = if is_current { Ok(loaded) } else { older(&shared, &input, loaded).await };
-                    if let Some(decision) = shared.decide(*input, loaded).await {
+                    if let Some(decision) = shared.decide(input, loaded).await {
                         // The loop may be over by now.
                         let _ = answers.send((Event::Decided(Box::new(decision)), since));
                     }

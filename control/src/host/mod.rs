@@ -150,7 +150,7 @@ impl Shared {
     }
 
     /// Makes a decision when its turn has come, or says why it cannot be made; `None` when the host stops.
-    async fn decide(&self, input: DecisionInput, loaded: Result<Loaded, (Loaded, String)>) -> Option<Decision> {
+    async fn decide(&self, input: Arc<DecisionInput>, loaded: Result<Loaded, (Loaded, String)>) -> Option<Decision> {
         self.stats.queued.fetch_add(1, Ordering::Relaxed);
         let turn = tokio::select! {
             turn = self.solvers.acquire() => turn.ok(),

@@ -285,7 +285,6 @@ impl World<'_> {
         }
         self.report.simulated_ms = self.now.ms_since(self.scenario.start);
         self.report.paid_nanos = self.cloud.paid(self.now).0;
-        self.report.flaps = self.running.state().history.changes.iter().filter(|c| c.flap).count() as u64;
         let found = self.checks.at_the_end(&self.running, &self.cloud, self.name, self.now);
         self.breach(found);
     }
@@ -538,7 +537,11 @@ impl World<'_> {
 
     fn tally(&mut self, notice: &Notice) {
         match notice {
-            Notice::PlanBegan { .. } => self.report.plans += 1,
+            Notice::PlanBegan { .. } => {
+                self.report.plans += 1;
+                let last = self.running.state().history.changes.last();
+                self.report.flaps += u64::from(last.is_some_and(|change| change.flap));
+            }
             Notice::PlanEnded { ending: Ending::Reached, .. } => self.report.reached += 1,
             Notice::PlanEnded { ending: Ending::Unwound, .. } => self.report.unwound += 1,
             Notice::PlanEnded { ending: Ending::Superseded, .. } => self.report.superseded += 1,

@@ -1,5 +1,7 @@
 //! Plans on their way: proposed, approved, carried out, superseded, ended.
 
+use std::sync::Arc;
+
 use cardinal_adapter::authorise::{Asker, Deed, Grounds, Occasion, Ruling};
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::driver::{Fault, FaultClass, Progress, Token};
@@ -70,7 +72,7 @@ impl ApplicationLoop {
         self.state.wish = None;
         self.state.history.begin(self.change(&plan, now));
         step.writes.push(Write::Notice(Notice::PlanBegan { plan: plan.hash(), by }));
-        self.state.course = Course::Executing { plan: Box::new(plan.clone()), decision };
+        self.state.course = Course::Executing { plan: Arc::new(plan.clone()), decision };
         let (executor, commands) = Executor::start(plan, self.state.settings.execute, now);
         self.executor = Some(executor);
         self.follow(now, commands, step);
@@ -166,7 +168,7 @@ impl ApplicationLoop {
                 Command::Finished { ending, deployment } => {
                     self.executor = None;
                     self.executor_wake = None;
-                    self.state.running = deployment;
+                    self.state.running = Arc::new(deployment);
                     self.finished(now, plan, ending, step);
                 }
             }

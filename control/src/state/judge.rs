@@ -1,6 +1,7 @@
 //! What the loop sees: broken rules, old metrics, the cloud; and the decisions that follow.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cardinal_adapter::authorise::Deed;
 use cardinal_adapter::deployment::{NodeId, NodePhase, RunningDeployment};
@@ -96,7 +97,9 @@ impl ApplicationLoop {
                 if !names.is_empty() {
                     step.writes.push(Write::Notice(Notice::Orphans { names }));
                 }
-                self.state.running = drift.mark_lost(&self.state.running);
+                if !drift.lost.is_empty() {
+                    self.state.running = Arc::new(drift.mark_lost(&self.state.running));
+                }
                 drift.lost.iter().map(ToString::to_string).collect()
             }
             Some(executor) => {
@@ -128,7 +131,7 @@ impl ApplicationLoop {
         }
         self.plan_regular(now);
         let state = &self.state;
-        let input = Box::new(DecisionInput {
+        let input = Arc::new(DecisionInput {
             application: state.application.clone(),
             number: state.decisions,
             at: now,
@@ -192,7 +195,7 @@ impl ApplicationLoop {
             (Next::Approval, Some(plan)) => {
                 step.writes.push(Write::Notice(Notice::PlanProposed { plan: plan.hash() }));
                 let until = now.plus_ms(self.state.settings.approval_ms);
-                self.state.course = Course::Proposed { plan: Box::new(plan), decision: number, until, grounds };
+                self.state.course = Course::Proposed { plan: Arc::new(plan), decision: number, until, grounds };
             }
             _ if self.state.leaving && self.state.running.nodes.is_empty() => self.is_gone(step),
             _ => {}

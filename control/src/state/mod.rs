@@ -5,6 +5,7 @@
 //! and the journal of the plan that was under way. Whatever was asked for and not answered is asked for again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cardinal_adapter::authorise::{Asker, Grounds, PolicyName};
 use cardinal_adapter::deployment::RunningDeployment;
@@ -245,7 +246,7 @@ pub enum Notice {
 #[derive(Clone, Debug)]
 pub enum Act {
     /// Make this decision and bring it back as [`Event::Decided`].
-    Decide(Box<DecisionInput>),
+    Decide(Arc<DecisionInput>),
     /// Make this call and bring its answer back as [`Event::Answered`].
     Call(Box<Call>),
     /// Look at what there is and bring it back as [`Event::Observed`].
@@ -278,7 +279,7 @@ pub struct LoopState {
     /// The values of metrics.
     pub readings: Readings,
     /// What runs, as far as is on record.
-    pub running: RunningDeployment,
+    pub running: Arc<RunningDeployment>,
     /// The plan that is the target.
     pub head: TargetHead,
     /// What the gate remembers.
@@ -344,12 +345,12 @@ pub enum Course {
     /// A decision is made.
     Deciding {
         /// Its input.
-        input: Box<DecisionInput>,
+        input: Arc<DecisionInput>,
     },
     /// A plan waits for a person.
     Proposed {
         /// The plan.
-        plan: Box<Plan>,
+        plan: Arc<Plan>,
         /// The decision that made it.
         decision: u64,
         /// It is dropped then.
@@ -361,7 +362,7 @@ pub enum Course {
     /// A plan is carried out.
     Executing {
         /// The plan.
-        plan: Box<Plan>,
+        plan: Arc<Plan>,
         /// The decision that made it.
         decision: u64,
     },
@@ -396,7 +397,7 @@ impl ApplicationLoop {
             catalog,
             settings,
             readings: Readings::new(),
-            running: RunningDeployment::default(),
+            running: Arc::default(),
             head: TargetHead::default(),
             history: GateHistory::default(),
             unavailable: BTreeMap::new(),

@@ -46,7 +46,7 @@ impl Host {
     }
 
     /// Looks, and gives what there is to decide then or a little later, when no more triggers are waited for.
-    fn input(&mut self, now: UnixMs) -> Option<Box<DecisionInput>> {
+    fn input(&mut self, now: UnixMs) -> Option<Arc<DecisionInput>> {
         [now, now.plus_s(6)].into_iter().find_map(|now| {
             let mut acts = self.step(now, Event::Wake).acts;
             acts.extend(self.step(now, Event::Observed(Box::new(self.seen.clone()))).acts);
@@ -185,7 +185,7 @@ fn a_removal_is_judged_as_the_order_of_who_gave_it_also_later() {
     let mut host = Host::new(Mode::Automatic, rules);
     // Something must run that can be taken down: a node that nobody needs is enough.
     let plan = host.conclude(at(EARLY)).0.plan.unwrap();
-    host.application.state.running = plan.content().target.clone();
+    host.application.state.running = Arc::new(plan.content().target.clone());
     host.application.executor = None;
     host.application.state.course = Course::Idle;
     host.seen = observation(&host);
