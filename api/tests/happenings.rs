@@ -15,7 +15,7 @@ use cardinal_adapter::rules::Rules;
 use cardinal_adapter::time::UnixMs;
 use cardinal_control::state::{Course, Order};
 use cardinal_control::{ApplicationLoop, LoopSettings};
-use cardinal_store::{Commit, NewEvent};
+use cardinal_store::{Commit, Glance, NewEvent};
 use serde_json::{Value, json};
 use support::{SHOP, Server, start, start_with};
 
@@ -179,7 +179,9 @@ fn record(server: &Server, course: Course) {
     let fresh = ApplicationLoop::new("shop", model, Digest::of_bytes(b"offers"), LoopSettings::default(), now);
     let mut state = fresh.state().clone();
     state.course = course;
-    let commit = Commit { state: Some(serde_json::to_string(&state).unwrap()), ..Commit::default() };
+    let glance = Glance { course: state.course.word().to_owned(), ..Glance::default() };
+    let state = serde_json::to_string(&state).unwrap();
+    let commit = Commit { state: Some(state), glance: Some(glance), ..Commit::default() };
     server.runtime.block_on(async {
         let leases = server.store.acquire("test", now, 3_600_000, 10).await.unwrap();
         let lease = leases.into_iter().find(|lease| lease.application == "shop");
