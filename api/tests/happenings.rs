@@ -194,6 +194,28 @@ fn record(server: &Server, course: Course) {
 }
 
 #[test]
+fn what_cannot_be_looked_after_shows_as_broken_with_the_reason() {
+    let server = start();
+    server.submit(SHOP).expect(201);
+    record(&server, Course::Idle);
+    let now = UnixMs(server.now());
+    let broken = Commit { broken: Some("there is no secret `gone`".to_owned()), ..Commit::default() };
+    server.runtime.block_on(async {
+        let lease = server.store.leader("shop", now).await.unwrap().unwrap();
+        server.store.commit(&lease, now, &broken).await.unwrap();
+    });
+    let listed = server.get("/v1/applications").expect(200)["items"][0].clone();
+    assert_eq!((&listed["course"], &listed["broken"]), (&json!("broken"), &json!("there is no secret `gone`")));
+    assert_eq!(server.get("/v1/applications/shop").expect(200), listed);
+    assert_eq!(server.get("/v1/applications/shop/deployment").expect(200)["course"], "broken");
+    record(&server, Course::Idle);
+    let mended = server.get("/v1/applications/shop").expect(200);
+    assert_eq!((&mended["course"], &mended["broken"]), (&json!("idle"), &Value::Null));
+    let missing = server.get("/v1/applications/shop/decisions/17").expect(404);
+    assert_eq!(missing["detail"], "`shop` has no decision 17");
+}
+
+#[test]
 fn people_order_what_fits_what_is_under_way() {
     let server = start();
     server.submit(SHOP).expect(201);

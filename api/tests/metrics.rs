@@ -112,6 +112,17 @@ fn the_service_counts_itself_in_few_series() {
 }
 
 #[test]
+fn readiness_writes_into_the_store_every_few_seconds() {
+    let server = start();
+    let store = || server.call("GET", "/readyz", None, &[], None).expect(503)["store"].as_str().unwrap().to_owned();
+    assert_eq!(store(), "ok");
+    server.runtime.block_on(server.store.close());
+    assert_eq!(store(), "ok", "what was found a moment ago still counts");
+    server.advance_ms(5_000);
+    assert!(store().starts_with("the database cannot be written: "));
+}
+
+#[test]
 fn the_document_and_its_page_come_from_the_service_alone() {
     let server = start();
     let document = server.call("GET", "/openapi.json", None, &[], None).expect(200);

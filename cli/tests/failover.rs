@@ -86,7 +86,7 @@ fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Whose lease it is, and the number of its last decision.
+/// Which replica leads an application.
 fn leader(store: &Store, application: &str) -> Option<String> {
     let lease = site::block_on(store.leader(application, UnixMs(0))).unwrap()?;
     ["a", "b"].into_iter().find(|name| lease.holder.starts_with(&format!("{name}-"))).map(str::to_owned)
@@ -117,14 +117,14 @@ fn a_killed_leader_is_followed_and_nothing_is_done_twice() {
         wait("it runs", || (front_ends(&replicas[0], name) == Some(2)).then_some(()));
     }
     for round in 0..ROUNDS {
-        let (wanted, values) = match round % 2 {
-            0 => (4, ["memory_used=20", "requests=260"]),
-            _ => (2, ["memory_used=20", "requests=80"]),
-        };
+        let is_more = round % 2 == 0;
+        let values = ["memory_used=20", if is_more { "requests=260" } else { "requests=80" }];
         let victim = wait("somebody leads", || leader(&store, APPLICATIONS[0]));
         let at = usize::from(victim == "b");
+        let before = APPLICATIONS.map(|name| decisions(&store, name));
         for name in APPLICATIONS {
             cardinal(&replicas[1 - at], &[&["metrics", "push", name], &values[..]].concat());
+            cardinal(&replicas[1 - at], &["app", "decide", name]);
         }
         // Somewhere between the decision and the end of its plan.
         std::thread::sleep(Duration::from_millis(200 + 250 * round as u64));
@@ -132,19 +132,28 @@ fn a_killed_leader_is_followed_and_nothing_is_done_twice() {
         drop(replicas[at].child.kill());
         let survivor = &replicas[1 - at];
         wait("the other one leads", || (leader(&store, APPLICATIONS[0])? == survivor.name).then_some(()));
-        for name in APPLICATIONS {
-            wait("it follows its load", || (front_ends(survivor, name) == Some(wanted)).then_some(()));
+        for (name, before) in APPLICATIONS.iter().zip(before) {
+            wait("it is decided", || (decisions(&store, name) > before).then_some(()));
+            wait("it follows its load", || front_ends(survivor, name).filter(|n| *n > 2 || !is_more));
         }
         replicas[at] = replica(name, &database);
     }
     for name in APPLICATIONS {
         wait("nothing is under way", || front_ends(&replicas[0], name));
-        assert_eq!(doubled(&store, name), 0);
+        let (doubled, effects) = doubled(&store, name);
+        assert!(doubled == 0 && effects > 4 * ROUNDS, "{doubled} of {effects}");
     }
 }
 
-/// Effects in the cloud that came about more than once; what is there must also be what is on record.
-fn doubled(store: &Store, application: &str) -> usize {
+/// The number of the last decision.
+fn decisions(store: &Store, application: &str) -> u64 {
+    let state = site::block_on(store.loop_state(application)).unwrap().unwrap();
+    serde_json::from_str::<Value>(&state).unwrap()["decisions"].as_u64().unwrap()
+}
+
+/// How many effects in the cloud came about more than once, and how many there were; what is there must also be what is on
+/// record.
+fn doubled(store: &Store, application: &str) -> (usize, usize) {
     let text = site::block_on(store.cloud(application)).unwrap().unwrap();
     let cloud = SimulatedCloud::restore(serde_json::from_str::<CloudState>(&text).unwrap());
     let effects = cloud.effects();
@@ -154,5 +163,5 @@ fn doubled(store: &Store, application: &str) -> usize {
     let seen = cloud.observe(UnixMs(i64::MAX / 2), application).unwrap();
     let there: BTreeSet<String> = seen.nodes.iter().map(|node| node.id.to_string()).collect();
     assert_eq!(there, recorded);
-    effects.len() - once.len()
+    (effects.len() - once.len(), effects.len())
 }

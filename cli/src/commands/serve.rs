@@ -14,6 +14,7 @@ use cardinal_edge::failure::{Exit, Failure};
 use cardinal_edge::finding::Finding;
 use cardinal_store::StoreUrl;
 use cardinal_worker::{Pool, Program};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use super::database::{open, refused, runtime};
@@ -30,11 +31,19 @@ const POLL_MS: u64 = 500;
 pub fn run(arguments: &Serve) -> Result<Exit, Failure> {
     mistakes(arguments)?;
     log(arguments)?;
+    allow_files();
     let runtime = runtime()?;
     let served = runtime.block_on(serve(arguments));
     // Workers and drivers that are still at it are not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     served.map(|()| Exit::Solved)
+}
+
+/// Each connection takes a file descriptor, and many systems allow a thousand unless asked for what they allow at most.
+fn allow_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused there are fewer connections, which is told when they are used up.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// What does not fit together.

@@ -96,8 +96,11 @@ fn judge(entry: &Entry, options: &[Arg]) -> Option<(Finding, Span)> {
     let Some(option) = options.iter().find(|arg| arg.get_long() == Some(entry.name.as_str())) else {
         let names = options.iter().filter_map(Arg::get_long);
         let mend = match did_you_mean(&entry.name, names) {
+            _ if NOT_IN_FILES.contains(&entry.name.as_str()) => {
+                "it cannot stand in a file; secrets are given by the environment".to_owned()
+            }
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => "`cardinal config show` lists the options; secrets are given by the environment".to_owned(),
+            None => "`cardinal config show` lists the options".to_owned(),
         };
         let message = format!("`cardinal serve` has no option `{}`", entry.name);
         return Some((Finding::error(message).help(mend), entry.name_span));

@@ -11,23 +11,8 @@ use cardinal_store::{Before, MetricRow, NewModel, StoreOptions, StoreUrl};
 use super::*;
 use crate::decide::{InProcess, decide};
 use crate::decision::Held;
+use crate::simulate::tests::MODEL;
 use crate::state::{Course, LoopState, Order};
-
-const MODEL: &str = r#"
-application: shop
-components:
-  web:
-    cardinality: 2..12
-    requires: {cores: ">= 2", memory: ">= 4 GiB"}
-    placement: {location: [DE], cloud: public}
-    needs: [db]
-  db: {cardinality: 1, requires: {cores: ">= 4"}, placement: {location: [DE]}, moveable: false}
-metrics:
-  requests: {unit: 1/s, default: 100}
-slo:
-  capacity: web.cardinality * web.cores * 40 >= requests
-reconfigure: {every: 5m, mode: automatic}
-"#;
 
 /// A cloud two thousand times as fast as a real one.
 const SETTINGS: &str = r#"{"driver": {"kind": "simulated", "cloud": {"speed": 2000}}, "coalesce_ms": 10,
