@@ -18,6 +18,8 @@ pub struct Counters {
     durations: [AtomicU64; BOUNDS_S.len() + 1],
     duration_us: AtomicU64,
     metric_values: AtomicU64,
+    connections: AtomicU64,
+    connections_refused: AtomicU64,
     webhooks_delivered: AtomicU64,
     webhooks_failed: AtomicU64,
 }
@@ -32,6 +34,17 @@ impl Counters {
         let bucket = BOUNDS_S.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS_S.len());
         self.durations[bucket].fetch_add(1, Ordering::Relaxed);
         self.duration_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// A connection is open, as long as what this gives lives.
+    pub fn connection(&self) -> Open<'_> {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Open(self)
+    }
+
+    /// A connection was refused.
+    pub fn connection_refused(&self) {
+        self.connections_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Values of metrics came in.
@@ -52,6 +65,13 @@ impl Counters {
         let options = &service.options;
         let single = [
             ("cardinal_metric_values_total", "counter", "Values of metrics that came in.", get(&self.metric_values)),
+            ("cardinal_connections", "gauge", "Open connections.", get(&self.connections)),
+            (
+                "cardinal_connections_refused_total",
+                "counter",
+                "Connections that were refused because there were too many.",
+                get(&self.connections_refused),
+            ),
             (
                 "cardinal_event_streams",
                 "gauge",
@@ -95,6 +115,15 @@ impl Counters {
             let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {sum}");
         }
         let _ = writeln!(out, "{name}_sum {}\n{name}_count {sum}", get(&self.duration_us) as f64 / 1e6);
+    }
+}
+
+/// An open connection.
+pub struct Open<'a>(&'a Counters);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+mod connection;
 mod counters;
 mod deliver;
 mod documented;
@@ -18,6 +19,7 @@ mod gate;
 mod idempotency;
 pub mod jobs;
 mod models;
+mod oidc;
 mod openapi;
 mod options;
 pub mod outbound;
@@ -31,6 +33,7 @@ mod service;
 mod settings;
 mod tls;
 
+pub use oidc::OidcOptions;
 pub use openapi::router;
 pub use options::{Options, Tls};
 pub use serve::{ServeError, serve};

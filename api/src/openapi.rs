@@ -54,7 +54,7 @@ impl Modify for Scheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A token, made by `cardinal token create` or `POST /v1/tokens`."))
+            .description(Some("A token, made by `cardinal token create` or `POST /v1/tokens`, or one of the issuer that the service was told of."))
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));

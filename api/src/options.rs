@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::oidc::OidcOptions;
+
 /// How the service is reached, and its limits. Every number has a default.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -12,10 +14,20 @@ pub struct Options {
     pub is_dev: bool,
     /// Certificate and key; plain HTTP without them.
     pub tls: Option<Tls>,
+    /// Whose tokens are taken beside those of the service.
+    pub oidc: Option<OidcOptions>,
     /// The largest body of a request, in bytes. Default: 32 MiB.
     pub body_bytes_max: usize,
     /// The largest body of a catalog, in bytes. Default: 256 MiB.
     pub catalog_bytes_max: usize,
+    /// The most open connections; more are refused with 503. Default: 2000.
+    pub connections_max: usize,
+    /// How long a new connection may take until the head of its first request is there, in milliseconds. Default: 15
+    /// seconds.
+    pub header_ms: u64,
+    /// How long a connection may be quiet while no request is worked on, in milliseconds; it is closed then. Default: 75
+    /// seconds.
+    pub idle_ms: u64,
     /// The most requests that are worked on at a time; more get 503. Default: 512.
     pub requests_max: usize,
     /// Requests per second of one token, in the long run. Default: 1000.
@@ -60,8 +72,12 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             is_dev: false,
             tls: None,
+            oidc: None,
             body_bytes_max: 32 << 20,
             catalog_bytes_max: 256 << 20,
+            connections_max: 2000,
+            header_ms: 15_000,
+            idle_ms: 75_000,
             requests_max: 512,
             rate_per_s: 1000.0,
             burst: 2000.0,
@@ -96,6 +112,9 @@ impl Options {
         let counts = [
             ("body_bytes_max", self.body_bytes_max as u64),
             ("catalog_bytes_max", self.catalog_bytes_max as u64),
+            ("connections_max", self.connections_max as u64),
+            ("header_ms", self.header_ms),
+            ("idle_ms", self.idle_ms),
             ("requests_max", self.requests_max as u64),
             ("streams_max", self.streams_max as u64),
             ("solve_ms_max", self.solve_ms_max),
@@ -108,6 +127,13 @@ impl Options {
             if value == 0 {
                 mistakes.push(format!("{name} is 0; write at least 1"));
             }
+        }
+        mistakes.extend(self.oidc.iter().flat_map(OidcOptions::mistakes));
+        if self.idle_ms <= self.heartbeat_ms {
+            mistakes.push(format!(
+                "idle_ms is {} and heartbeat_ms {}: quiet event streams would be cut off; write a longer time",
+                self.idle_ms, self.heartbeat_ms
+            ));
         }
         mistakes
     }

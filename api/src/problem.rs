@@ -224,7 +224,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::NotFound { .. } => Problem::new(Kind::NotFound, error.to_string()),
+            StoreError::NotFound { .. } | StoreError::Lacking { .. } => Problem::new(Kind::NotFound, error.to_string()),
             StoreError::Conflict { clash: Clash::Generation { .. }, .. } => {
                 Problem::new(Kind::PreconditionFailed, error.to_string())
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::to_bytes;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -18,6 +19,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::documented::document;
 use crate::idempotency;
+use crate::oidc::Oidc;
 use crate::problem::{Kind, Problem};
 use crate::service::Service;
 
@@ -163,11 +165,17 @@ fn each(item: &mut PathItem, mut change: impl FnMut(&str, &mut Operation)) {
 /// Lets a request through when its token reaches far enough.
 async fn guard<N: Needed>(
     State(service): State<Service>,
-    path: RawPathParams,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit::<N>(&service, request.headers(), &path).await {
+    let admitted = match &path {
+        Ok(path) => admit::<N>(&service, request.headers(), path).await,
+        Err(_) => authenticate(&service, request.headers())
+            .await
+            .and_then(|_| Err(Problem::parameter("path", "the path is no UTF-8 once its percent signs are read"))),
+    };
+    match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             idempotency::once(&service, &caller, request, next).await
@@ -211,6 +219,9 @@ async fn authenticate(service: &Service, headers: &HeaderMap) -> Result<Caller, 
         scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
     });
     let secret = secret.ok_or_else(unauthenticated)?;
+    if let Some(oidc) = service.oidc.as_ref().filter(|_| Oidc::is_meant(secret)) {
+        return oidc.caller(secret, service.now()).await;
+    }
     let token = service
         .store
         .authenticate(secret, service.now())

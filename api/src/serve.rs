@@ -2,15 +2,17 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
+use crate::connection::{self, Ground};
 use crate::deliver::deliver;
 use crate::openapi::router;
 use crate::service::Service;
-use crate::tls::{TlsError, TlsListener, config};
+use crate::tls::{TlsError, config};
 
 /// Why the service does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +46,16 @@ pub async fn serve(
         return Err(ServeError::Options(mistakes));
     }
     let tls = service.options.tls.as_ref().map(config).transpose()?;
-    // Made once: a router by itself is built anew, megabytes of it, for each connection.
-    let router = router(&service).into_make_service();
+    // Made once: a router that still lacks its state is built anew, megabytes of it, for each connection.
+    let router = router(&service).with_state(());
+    let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+    let serving = connection::run(Ground { service: service.clone(), router, tls }, listener);
     let (looking, delivering) = (tokio::spawn(look(service.clone())), tokio::spawn(deliver(service.clone())));
     let stopping = service.clone();
-    let stop = async move {
+    tokio::spawn(async move {
         shutdown.await;
         stopping.stop.send_replace(true);
-    };
+    });
     let stopped = {
         let mut stop = service.stop.subscribe();
         let drain = Duration::from_millis(service.options.drain_ms);
@@ -61,31 +65,15 @@ pub async fn serve(
             tokio::time::sleep(drain).await;
         }
     };
-    let served = async {
-        match tls {
-            Some(config) => {
-                let listener = TlsListener::new(listener, config)?;
-                axum::serve(listener, router).with_graceful_shutdown(stop).await
-            }
-            None => {
-                // Small answers do not wait for more.
-                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-                axum::serve(listener, router).with_graceful_shutdown(stop).await
-            }
-        }
-    };
-    let result = tokio::select! {
-        served = served => served,
-        () = stopped => {
-            tracing::warn!("requests that are still under way are broken off");
-            Ok(())
-        }
-    };
+    tokio::select! {
+        () = serving => {}
+        () = stopped => tracing::warn!("requests that are still under way are broken off"),
+    }
     service.stop.send_replace(true);
     looking.abort();
     // A post that is under way is noted before the service ends.
     let _ = tokio::time::timeout(Duration::from_millis(service.options.drain_ms), delivering).await;
-    Ok(result?)
+    Ok(())
 }
 
 /// Looks for new events, so that streams need not.

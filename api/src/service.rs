@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::counters::Counters;
 use crate::jobs::Jobs;
 use crate::models::Models;
+use crate::oidc::{Oidc, judge};
 use crate::options::Options;
 use crate::rate::Rate;
 
@@ -55,6 +56,7 @@ pub struct Inner {
     pub(crate) gauges: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) options: Options,
     pub(crate) rate: Rate,
+    pub(crate) oidc: Option<Arc<Oidc>>,
     pub(crate) models: Models,
     pub(crate) jobs: Jobs,
     pub(crate) counters: Counters,
@@ -68,6 +70,8 @@ pub struct Inner {
     pub(crate) solves_asked: Arc<AtomicUsize>,
     /// When the solver last got a known model right.
     pub(crate) solved_at: tokio::sync::Mutex<Option<UnixMs>>,
+    /// When the store was last written on trial, and what was wrong with that.
+    pub(crate) probed: tokio::sync::Mutex<Option<(UnixMs, Option<String>)>>,
     /// True when the service is to stop: streams end then.
     pub(crate) stop: watch::Sender<bool>,
     /// The number of the last event.
@@ -85,6 +89,7 @@ impl Service {
             clock,
             gauges,
             rate: Rate::new(options.rate_per_s, options.burst),
+            oidc: judge(options.oidc.as_ref()),
             models: Models::default(),
             jobs: Jobs::default(),
             counters: Counters::default(),
@@ -93,6 +98,7 @@ impl Service {
             solves: Arc::new(Semaphore::new(options.solves_max)),
             solves_asked: Arc::default(),
             solved_at: tokio::sync::Mutex::new(None),
+            probed: tokio::sync::Mutex::new(None),
             stop: watch::Sender::new(false),
             last_event: watch::Sender::new(0),
             options,

@@ -78,6 +78,8 @@ fn difference(stated: &Value, is: &Value) -> Option<Value> {
 fn merge(settings: &mut Value, patch: &Value, stated: &Value) {
     match (settings, patch) {
         (settings, Value::Null) => *settings = stated.clone(),
+        // Another kind of driver takes nothing over from the one before.
+        (settings, patch) if is_another_kind(settings, patch) => *settings = patch.clone(),
         (Value::Object(settings), Value::Object(patch)) => {
             for (key, change) in patch {
                 let stated = stated.get(key).unwrap_or(&Value::Null);
@@ -86,6 +88,11 @@ fn merge(settings: &mut Value, patch: &Value, stated: &Value) {
         }
         (settings, patch) => *settings = patch.clone(),
     }
+}
+
+fn is_another_kind(settings: &Value, patch: &Value) -> bool {
+    let kind = |value: &Value| value.get("kind").and_then(Value::as_str).map(str::to_owned);
+    kind(patch).is_some_and(|patch| kind(settings).is_some_and(|kind| kind != patch))
 }
 
 #[cfg(test)]
@@ -106,5 +113,10 @@ mod tests {
         merge(&mut next, &json!({"gate": {"k": null}}), &stated);
         assert_eq!(next, json!({"every": 9, "gate": {"k": 2, "floor": 4}}));
         assert_eq!(difference(&stated, &stated), None);
+        let mut driver = json!({"driver": {"kind": "webhook", "url": "https://a.example", "secret": "s"}});
+        merge(&mut driver, &json!({"driver": {"kind": "webhook", "secret": "t"}}), &Value::Null);
+        assert_eq!(driver, json!({"driver": {"kind": "webhook", "url": "https://a.example", "secret": "t"}}));
+        merge(&mut driver, &json!({"driver": {"kind": "simulated"}}), &Value::Null);
+        assert_eq!(driver, json!({"driver": {"kind": "simulated"}}));
     }
 }

@@ -142,6 +142,16 @@ fn a_token_is_told_once_and_opens_nothing_once_it_is_revoked() {
 }
 
 #[test]
+fn a_path_that_is_no_text_is_answered_with_a_problem() {
+    let server = start();
+    let ask = |token| server.call("GET", "/v1/applications/%ff", token, &[], None);
+    let problem = ask(Some(&server.viewer));
+    assert_eq!(problem.header("content-type"), "application/problem+json");
+    assert_eq!(problem.expect(400)["errors"][0]["parameter"], "path");
+    assert_eq!(ask(None).status, 401);
+}
+
+#[test]
 fn dev_mode_is_for_this_machine_alone() {
     let server = support::start_with(|options| options.is_dev = true);
     let ask = |headers: &[(&str, &str)]| server.call("GET", "/v1/applications", None, headers, None).status;

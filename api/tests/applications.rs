@@ -3,7 +3,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{SHOP, start, start_with};
 
 #[test]
@@ -153,6 +153,16 @@ fn settings_are_changed_one_by_one_and_stay_when_the_model_is_replaced() {
     assert_eq!((&now["mode"], &now["every_ms"]), (&json!("automatic"), &json!(420_000)));
     assert_eq!(now["metrics"], json!({"max_age_ms": 1000, "hold_ms": 900_000, "then": "fall-back"}));
     assert_eq!(patch(r#"{"mode": null}"#).expect(200)["mode"], "recommend");
+    // Another driver takes nothing over from the one before, and null is the default, also when it counts already.
+    let webhook = r#"{"driver": {"kind": "webhook", "url": "https://a.example", "secret": "s"}}"#;
+    assert_eq!(patch(webhook).expect(200)["driver"]["kind"], "webhook");
+    assert_eq!(patch(r#"{"driver": {"kind": "simulated"}}"#).expect(200)["driver"], Value::Null);
+    patch(webhook).expect(200);
+    for _ in 0..2 {
+        assert_eq!(patch(r#"{"driver": null}"#).expect(200)["driver"], Value::Null);
+    }
+    let huge = patch(r#"{"nodes_max": 1000000}"#).expect(422);
+    assert_eq!(huge["errors"][0]["pointer"], "#/nodes_max", "{huge}");
     let wrong = patch(r#"{"metrics": {"max_age": 1}}"#).expect(422);
     assert_eq!(wrong["errors"][0]["pointer"], "#/metrics/max_age", "{wrong}");
     let mistake = patch(r#"{"jitter": 7}"#).expect(422);

@@ -15,7 +15,7 @@ use cardinal_adapter::rules::Rules;
 use cardinal_adapter::time::UnixMs;
 use cardinal_control::state::{Course, Order};
 use cardinal_control::{ApplicationLoop, LoopSettings};
-use cardinal_store::{Commit, NewEvent};
+use cardinal_store::{Commit, Glance, NewEvent};
 use serde_json::{Value, json};
 use support::{SHOP, Server, start, start_with};
 
@@ -179,7 +179,9 @@ fn record(server: &Server, course: Course) {
     let fresh = ApplicationLoop::new("shop", model, Digest::of_bytes(b"offers"), LoopSettings::default(), now);
     let mut state = fresh.state().clone();
     state.course = course;
-    let commit = Commit { state: Some(serde_json::to_string(&state).unwrap()), ..Commit::default() };
+    let glance = Glance { course: state.course.word().to_owned(), ..Glance::default() };
+    let state = serde_json::to_string(&state).unwrap();
+    let commit = Commit { state: Some(state), glance: Some(glance), ..Commit::default() };
     server.runtime.block_on(async {
         let leases = server.store.acquire("test", now, 3_600_000, 10).await.unwrap();
         let lease = leases.into_iter().find(|lease| lease.application == "shop");
@@ -189,6 +191,28 @@ fn record(server: &Server, course: Course) {
         };
         server.store.commit(&held, now, &commit).await.unwrap();
     });
+}
+
+#[test]
+fn what_cannot_be_looked_after_shows_as_broken_with_the_reason() {
+    let server = start();
+    server.submit(SHOP).expect(201);
+    record(&server, Course::Idle);
+    let now = UnixMs(server.now());
+    let broken = Commit { broken: Some("there is no secret `gone`".to_owned()), ..Commit::default() };
+    server.runtime.block_on(async {
+        let lease = server.store.leader("shop", now).await.unwrap().unwrap();
+        server.store.commit(&lease, now, &broken).await.unwrap();
+    });
+    let listed = server.get("/v1/applications").expect(200)["items"][0].clone();
+    assert_eq!((&listed["course"], &listed["broken"]), (&json!("broken"), &json!("there is no secret `gone`")));
+    assert_eq!(server.get("/v1/applications/shop").expect(200), listed);
+    assert_eq!(server.get("/v1/applications/shop/deployment").expect(200)["course"], "broken");
+    record(&server, Course::Idle);
+    let mended = server.get("/v1/applications/shop").expect(200);
+    assert_eq!((&mended["course"], &mended["broken"]), (&json!("idle"), &Value::Null));
+    let missing = server.get("/v1/applications/shop/decisions/17").expect(404);
+    assert_eq!(missing["detail"], "`shop` has no decision 17");
 }
 
 #[test]

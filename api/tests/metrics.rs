@@ -22,10 +22,9 @@ fn values_come_in_batches_and_go_out_with_age_and_quality() {
         {"name": "requests", "value": 250, "at": now - 1000, "labels": {"source": "test"}},
         {"name": "requests", "value": 240, "at": now - 2000},
         {"name": "rt", "value": "0.12 s"},
-        {"name": "else", "value": 1},
     ]});
     let pushed = server.post("/v1/applications/shop/metrics", &body).expect(202);
-    assert_eq!(pushed, json!({"received": 4, "kept": 3, "unknown": ["else"]}));
+    assert_eq!(pushed, json!({"received": 3, "kept": 2}));
     let requests = shown(&server, "requests");
     assert_eq!(
         (&requests["value"], &requests["age_ms"], &requests["unit"]),
@@ -53,7 +52,10 @@ fn one_wrong_value_is_pointed_at_and_none_is_stored() {
     };
     assert_eq!(place(json!({"name": "rt", "value": "12 kg"})), "#/values/1/value");
     assert_eq!(place(json!({"name": "rt", "value": true})), "#/values/1/value");
-    assert_eq!(place(json!({"name": "nobody", "value": "12 ms"})), "#/values/1/value");
+    assert_eq!(place(json!({"name": "nobody", "value": "12 ms"})), "#/values/1/name");
+    let body = json!({"values": [{"name": "request", "value": 1}]});
+    let problem = server.post("/v1/applications/shop/metrics", &body).expect(422);
+    assert!(problem["detail"].as_str().unwrap().contains("did you mean `requests`?"), "{problem}");
     assert_eq!(place(json!({"name": "rt", "value": 1, "at": server.now() + 3_600_000})), "#/values/1/at");
     assert_eq!(place(json!({"name": "rt", "value": 1, "when": 1})), "#/values/1/when");
     assert_eq!(place(json!({"name": "", "value": 1})), "#/values/1/name");
@@ -107,6 +109,17 @@ fn the_service_counts_itself_in_few_series() {
     // Its workers cannot be started, so that nothing could be solved.
     let ready = server.call("GET", "/readyz", None, &[], None).expect(503);
     assert_eq!((&ready["ready"], &ready["store"]), (&json!(false), &json!("ok")));
+}
+
+#[test]
+fn readiness_writes_into_the_store_every_few_seconds() {
+    let server = start();
+    let store = || server.call("GET", "/readyz", None, &[], None).expect(503)["store"].as_str().unwrap().to_owned();
+    assert_eq!(store(), "ok");
+    server.runtime.block_on(server.store.close());
+    assert_eq!(store(), "ok", "what was found a moment ago still counts");
+    server.advance_ms(5_000);
+    assert!(store().starts_with("the database cannot be written: "));
 }
 
 #[test]

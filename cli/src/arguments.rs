@@ -54,6 +54,12 @@ pub enum Command {
     Simulate(Box<simulate::Simulate>),
     /// Keep applications at their optimal deployments, over REST: the service
     Serve(Box<serve::Serve>),
+    /// Check and show the configuration of the service
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: serve::Config,
+    },
     /// Make, list and revoke the tokens of the service
     Token {
         /// What to do.

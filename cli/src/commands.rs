@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod convert;
 pub mod database;
 pub mod explain;

@@ -1,6 +1,7 @@
-//! What commands read from files: texts, catalogs, routes, everything that a question is made of, loads.
+//! What commands read from files: texts, configurations, catalogs, routes, everything that a question is made of, loads.
 
 pub mod catalogs;
+pub mod config;
 pub mod files;
 pub mod load;
 pub mod model;

@@ -17,30 +17,66 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use cardinal_edge::failure::{Exit, Failure};
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
+use arguments::serve::Config;
 use arguments::{Arguments, Command};
+use input::config::Entry;
 
 fn main() -> ExitCode {
     let started = Instant::now();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(refusal) => {
-            // Help and version are such refusals too; a closed pipe is no fault of theirs.
-            let _ = refusal.print();
-            return if refusal.use_stderr() { Exit::Invalid.into() } else { Exit::Solved.into() };
-        }
+        Err(refusal) => return refused(&refusal),
     };
     arguments.color.apply();
-    let exit = run(arguments, started).unwrap_or_else(|failure| {
+    let exit = match configured(arguments) {
+        Ok(Ok((arguments, setting))) => run(arguments, &setting, started),
+        Ok(Err(refusal)) => return refused(&refusal),
+        Err(failure) => Err(failure),
+    };
+    let exit = exit.unwrap_or_else(|failure| {
         render::diagnostics::show(&failure.findings);
         failure.exit
     });
     exit.into()
 }
 
-fn run(arguments: Arguments, started: Instant) -> Result<Exit, Failure> {
+/// Help and version are such refusals too; a closed pipe is no fault of theirs.
+fn refused(refusal: &clap::Error) -> ExitCode {
+    let _ = refusal.print();
+    if refusal.use_stderr() { Exit::Invalid.into() } else { Exit::Solved.into() }
+}
+
+/// Where the values of options come from.
+#[derive(Default)]
+struct Setting {
+    matches: ArgMatches,
+    entries: Vec<Entry>,
+}
+
+/// The arguments, where they name a configuration file with its options.
+fn configured(arguments: Arguments) -> Result<Result<(Arguments, Setting), clap::Error>, Failure> {
+    let serve = match &arguments.command {
+        Command::Serve(serve) => serve,
+        Command::Config { command: Config::Show(serve) } => serve,
+        _ => return Ok(Ok((arguments, Setting::default()))),
+    };
+    let entries = serve.config.as_deref().map(input::config::read).transpose()?.unwrap_or_default();
+    let root = input::config::with_defaults(Arguments::command(), &entries);
+    Ok(root.try_get_matches().and_then(|matches| {
+        let arguments = Arguments::from_arg_matches(&matches)?;
+        Ok((arguments, Setting { matches, entries }))
+    }))
+}
+
+fn run(arguments: Arguments, setting: &Setting, started: Instant) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Config { command: Config::Check { file } } => commands::config::check(&file),
+        Command::Config { command: Config::Show(serve) } => {
+            let shown = setting.matches.subcommand_matches("config").and_then(|m| m.subcommand_matches("show"));
+            shown.map_or(Ok(Exit::Solved), |matches| commands::config::show(&serve, matches, &setting.entries))
+        }
         Command::Solve(solve) if solve.isolated => commands::solve::isolated::run(&solve, arguments.color),
         Command::Solve(solve) => commands::solve::run(&solve, started),
         Command::SolveWorker(worker) => commands::solve_worker::run(&worker),

@@ -16,17 +16,21 @@ use cardinal_adapter::plan::{Plan, PlanRequest};
 use cardinal_adapter::rules::Rules;
 use cardinal_models::application::Application;
 use cardinal_models::catalog::Catalog;
-use cardinal_models::placement::{DeployedComponent, DeployedData, DeployedNodes, Deployment, Placement};
+use cardinal_models::placement::{DeployedComponent, DeployedData, DeployedNodes, Deployment, NodeGroup, Placement};
 use cardinal_models::snapshot::Snapshot;
 use cardinal_models::solution::{Solution, Status};
+use cardinal_solver::explain::{Conflict, explain_infeasible};
 use cardinal_solver::{Outcome, Settings, SolveError, solve};
 
 use crate::authority::grounds;
-use crate::decision::{Answer, Decision, Next, Solved};
+use crate::decision::{Answer, ConflictingRule, Decision, Held, Next, Solved};
 use crate::input::DecisionInput;
 use crate::metrics::{Quality, SeenMetric, WhenStale, see};
 use crate::running;
-use crate::settings::Mode;
+use crate::settings::{LoopSettings, Mode};
+
+/// The longest look for the rules of a conflict.
+const CONFLICT_TIME: Duration = Duration::from_secs(2);
 
 /// What the digests of an input stand for.
 #[derive(Clone, Debug)]
@@ -44,6 +48,11 @@ pub trait Solver {
     /// # Errors
     /// When the model cannot be solved, in words for its author.
     fn solve(&self, snapshot: &Snapshot, settings: &Settings) -> Result<Outcome, String>;
+
+    /// Which rules exclude each other where there is no placement.
+    fn conflict(&self, snapshot: &Snapshot, settings: &Settings) -> Conflict {
+        explain_infeasible(snapshot, settings)
+    }
 }
 
 /// Solves in this process.
@@ -84,6 +93,7 @@ pub fn decide(input: &DecisionInput, resources: &Resources, solver: &dyn Solver)
             history: input.history.clone(),
             plan: None,
             ruling: None,
+            held: None,
             next: Next::Nothing,
             sentence: String::new(),
         },
@@ -154,10 +164,7 @@ impl Draft<'_> {
                 self.decision.answer = Answer::Solved(solved(snapshot, &outcome, solution));
                 self.compare(snapshot, solution);
             }
-            (None, Status::Infeasible) => {
-                self.decision.sentence = "No placement keeps all rules; what runs stays as it is.".to_owned();
-                self.decision.answer = Answer::Infeasible;
-            }
+            (None, Status::Infeasible) => self.conflict(snapshot, solver, &limits),
             (None, _) => {
                 self.decision.sentence = "The time was over before a placement was found.".to_owned();
                 self.decision.answer = Answer::Unknown;
@@ -165,8 +172,44 @@ impl Draft<'_> {
         }
     }
 
+    /// There is no placement: which rules exclude each other.
+    fn conflict(&mut self, snapshot: &Snapshot, solver: &dyn Solver, limits: &Settings) {
+        let limits =
+            Settings { time_limit: limits.time_limit.map(|t| t.min(CONFLICT_TIME)), gap: 0.0, ..limits.clone() };
+        let (rules, minimal) = match solver.conflict(snapshot, &limits) {
+            Conflict::NoOffer { requirements, .. } => (requirements.iter().map(|r| r.rule).collect(), true),
+            Conflict::Rules { rules, is_minimal, .. } => (rules, is_minimal),
+            Conflict::Inherent | Conflict::Unknown => (Vec::new(), false),
+        };
+        let application = self.application;
+        let conflict: Vec<ConflictingRule> = rules
+            .into_iter()
+            .map(|rule| ConflictingRule {
+                name: rule.name(application),
+                kind: rule.kind(application).to_owned(),
+                text: rule.text(application),
+            })
+            .collect();
+        let told: Vec<String> = conflict.iter().map(|rule| format!("{} ({})", rule.name, rule.text)).collect();
+        self.decision.sentence = match told.as_slice() {
+            [] => "No placement keeps all rules; what runs stays as it is.".to_owned(),
+            [one] => format!("No placement keeps {one}; what runs stays as it is."),
+            [first @ .., last] => {
+                let first = first.join(", ");
+                format!("No placement keeps {first} and {last} together; what runs stays as it is.")
+            }
+        };
+        self.decision.answer = Answer::Infeasible { conflict, minimal };
+    }
+
     /// What runs against what would be best.
     fn compare(&mut self, snapshot: &Snapshot, solution: &Solution) {
+        // Before the placement is written out node by node: a plan takes tens of kilobytes for each.
+        if let Some(held) = too_large(&solution.placement, &self.input.settings) {
+            self.decision.sentence = held.to_string();
+            self.decision.held = Some(held);
+            return;
+        }
         let wanted = WantedDeployment::from_placement(&solution.placement, self.application, &snapshot.catalog);
         let mut wanted = match wanted {
             Ok(wanted) => wanted,
@@ -250,6 +293,11 @@ impl Draft<'_> {
             (Mode::AutomaticSmall | Mode::Automatic, _) => Next::Apply,
         };
         self.authorise(&plan, next);
+        if next == Next::Nothing {
+            let held = if self.input.paused { Held::Pause } else { Held::Observe };
+            self.decision.sentence = format!("{} {held}", self.decision.sentence);
+            self.decision.held = Some(held);
+        }
         self.decision.plan = Some(plan);
     }
 
@@ -275,6 +323,20 @@ impl Draft<'_> {
         self.decision.next = if denied.is_some() { Next::Nothing } else { next };
         self.decision.ruling = ruling;
     }
+}
+
+/// What speaks against a placement of this size, if anything does.
+fn too_large(placement: &Placement, settings: &LoopSettings) -> Option<Held> {
+    let count = |of: &NodeGroup| u64::from(of.count);
+    let nodes = placement.groups.iter().map(count).fold(0, u64::saturating_add);
+    let of_group = |group: &NodeGroup| {
+        let each = group.instances.iter().map(|(_, n)| u64::from(*n)).fold(0, u64::saturating_add);
+        count(group).saturating_mul(each)
+    };
+    let instances = placement.groups.iter().map(of_group).fold(0, u64::saturating_add);
+    let LoopSettings { nodes_max, instances_max, .. } = *settings;
+    let fits = nodes <= nodes_max && instances <= instances_max;
+    (!fits).then_some(Held::Size { nodes, nodes_max, instances, instances_max })
 }
 
 fn solved(snapshot: &Snapshot, outcome: &Outcome, solution: &Solution) -> Solved {
@@ -325,3 +387,6 @@ fn by_name(snapshot: &Snapshot, placement: &Placement) -> Deployment {
     }
     Deployment { nodes: nodes.collect(), components, data }
 }
+
+#[cfg(test)]
+mod tests;

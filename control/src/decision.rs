@@ -44,6 +44,9 @@ pub struct Decision {
     /// Whether the policies allow the plan; `None` when there is no plan or no policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruling: Option<Ruling>,
+    /// What keeps the change from being done, beside the gate and the policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// What happens next.
     pub next: Next,
     /// All of it in one sentence.
@@ -74,7 +77,14 @@ pub enum Answer {
     /// A placement.
     Solved(Solved),
     /// No placement keeps all rules.
-    Infeasible,
+    Infeasible {
+        /// The rules of the model that exclude each other; none when they were not found in time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conflict: Vec<ConflictingRule>,
+        /// True when each of them is known to be needed for the conflict.
+        #[serde(default)]
+        minimal: bool,
+    },
     /// The time was over before one was found.
     Unknown,
     /// The solver could not work on the model.
@@ -89,6 +99,57 @@ pub enum Answer {
     },
     /// Nothing was solved: everything is to be taken down.
     Leaving,
+}
+
+/// A rule of a conflict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictingRule {
+    /// The user's name for it.
+    pub name: String,
+    /// What kind of rule it is, in a word.
+    pub kind: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// What keeps a change from being done, beside the gate and the policies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Held {
+    /// A person has paused the application.
+    Pause,
+    /// The mode `observe`.
+    Observe,
+    /// A deployment may not be as large.
+    Size {
+        /// Its nodes.
+        nodes: u64,
+        /// The most that it may have.
+        nodes_max: u64,
+        /// Its instances.
+        instances: u64,
+        /// The most that it may have.
+        instances_max: u64,
+    },
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Held::Pause => f.write_str("The application is paused: nothing is done until it is resumed."),
+            Held::Observe => f.write_str("The mode is observe: it is recorded and not done."),
+            Held::Size { nodes, nodes_max, .. } if nodes > nodes_max => write!(
+                f,
+                "Nothing is changed: the placement has {nodes} nodes, and a deployment may have {nodes_max}. Limit the \
+                 cardinalities in the model, or raise `nodes_max` in the settings."
+            ),
+            Held::Size { instances, instances_max, .. } => write!(
+                f,
+                "Nothing is changed: the placement has {instances} instances, and a deployment may have \
+                 {instances_max}. Limit the cardinalities in the model, or raise `instances_max` in the settings."
+            ),
+        }
+    }
 }
 
 /// A placement with its proof.

@@ -10,10 +10,15 @@ use cardinal_adapter::gate::GatePolicy;
 use cardinal_adapter::plan::Rolling;
 use cardinal_models::application::Application;
 use cardinal_models::document::ReconfigureMode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::foresight::MetricForecast;
 use crate::metrics::MetricPolicy;
+
+/// The largest `nodes_max`: a plan of so many nodes takes a gigabyte.
+pub const NODES_MAX: u64 = 25_000;
+/// The largest `instances_max`.
+pub const INSTANCES_MAX: u64 = 100_000;
 
 /// How an application is looked after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,10 +60,15 @@ pub struct LoopSettings {
     pub retry_ms: u64,
     /// The longest such wait, in milliseconds. Default: 1 hour.
     pub retry_ms_max: u64,
+    /// The most nodes that a deployment may have: what would need more is refused, because plans are held in memory.
+    /// Default: 5,000.
+    pub nodes_max: u64,
+    /// The most instances, for the same reason. Default: 20,000.
+    pub instances_max: u64,
     /// How long a proposed plan waits for a person, in milliseconds. Default: 24 hours.
     pub approval_ms: u64,
     /// What carries the actions out. Default: the simulated cloud.
-    #[serde(skip_serializing_if = "DriverSettings::is_default")]
+    #[serde(skip_serializing_if = "DriverSettings::is_default", deserialize_with = "null_is_default")]
     pub driver: DriverSettings,
 }
 
@@ -81,6 +91,8 @@ impl Default for LoopSettings {
             unavailable_ms: 900_000,
             retry_ms: 60_000,
             retry_ms_max: 3_600_000,
+            nodes_max: 5_000,
+            instances_max: 20_000,
             approval_ms: 86_400_000,
             driver: DriverSettings::default(),
         }
@@ -126,6 +138,16 @@ impl LoopSettings {
         if !(0.0..=1.0).contains(&self.jitter) {
             mistakes.push(format!("jitter is {}; write a share from 0 to 1", self.jitter));
         }
+        for (name, value, most) in
+            [("nodes_max", self.nodes_max, NODES_MAX), ("instances_max", self.instances_max, INSTANCES_MAX)]
+        {
+            if !(1..=most).contains(&value) {
+                mistakes.push(format!("{name} is {value}; write a number from 1 to {most}"));
+            }
+        }
+        if self.solve.retry_ms < 1_000 {
+            mistakes.push(format!("solve.retry_ms is {}; write at least 1000", self.solve.retry_ms));
+        }
         if !(self.solve.gap.is_finite() && self.solve.gap >= 0.0) {
             mistakes.push(format!("solve.gap is {}; write a number that is not negative", self.solve.gap));
         }
@@ -139,6 +161,11 @@ impl LoopSettings {
         }
         mistakes
     }
+}
+
+/// In a patch of settings null stands for the default.
+fn null_is_default<'de, D: Deserializer<'de>>(from: D) -> Result<DriverSettings, D::Error> {
+    Option::<DriverSettings>::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// What carries the actions of an application out.
@@ -218,10 +245,13 @@ pub struct SolveSettings {
     pub time_limit_ms: u64,
     /// Stop when the proven relative gap is at most this. Default: 0.
     pub gap: f64,
+    /// The wait after a decision that could not be made, because a worker or the solver failed, in milliseconds; it
+    /// doubles with each one up to `retry_ms` of the loop. Default: 5 seconds.
+    pub retry_ms: u64,
 }
 
 impl Default for SolveSettings {
     fn default() -> Self {
-        SolveSettings { time_limit_ms: 10_000, gap: 0.0 }
+        SolveSettings { time_limit_ms: 10_000, gap: 0.0, retry_ms: 5_000 }
     }
 }

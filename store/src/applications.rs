@@ -8,8 +8,8 @@ use crate::counter::Counter;
 use crate::error::{Clash, Doing, StoreError};
 use crate::events::{NewEvent, append};
 use crate::open::Store;
-use crate::row::{Columns, FromRow, Listed, one_more};
-use crate::words::{check_name, check_text, limit, words};
+use crate::row::{Columns, FromRow};
+use crate::words::{check_name, check_text, words};
 
 words! {
     /// Where an application is in its life.
@@ -109,7 +109,7 @@ pub struct Filter {
     pub name_contains: Option<String>,
 }
 
-const APPLICATION: &str = "application";
+pub(crate) const APPLICATION: &str = "application";
 
 impl FromRow for Application {
     const TABLE: &'static str = "applications";
@@ -233,28 +233,6 @@ impl Store {
         find(&mut connection, name).await?.ok_or_else(|| StoreError::not_found(APPLICATION, name))
     }
 
-    /// Applications by name.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn applications(&self, page: &Page, filter: &Filter) -> Result<Listed<Application>, StoreError> {
-        let limit = limit(page.limit);
-        let pattern = filter.name_contains.as_ref().map(|part| contains(part));
-        let rows = sqlx::query(
-            "SELECT name, generation, digest, format, status, created_at, updated_at, settings FROM applications \
-             WHERE ($1 IS NULL OR name > $1) AND ($2 IS NULL OR status = $2) \
-             AND ($3 IS NULL OR lower(name) LIKE $3 ESCAPE '\\') ORDER BY name LIMIT $4",
-        )
-        .bind(page.after.as_deref())
-        .bind(filter.status.map(Status::word))
-        .bind(pattern)
-        .bind(one_more(limit))
-        .fetch_all(self.reader())
-        .await
-        .doing("listing applications")?;
-        Ok(Listed::of(Application::from_rows(&rows)?, limit))
-    }
-
     /// The generations of the model of an application, the latest first.
     ///
     /// # Errors
@@ -282,7 +260,7 @@ impl Store {
             .fetch_optional(self.reader())
             .await
             .doing("reading a model")?;
-        let row = row.ok_or_else(|| StoreError::not_found("model", format!("{name}, generation {generation}")))?;
+        let row = row.ok_or_else(|| StoreError::lacking(name, format!("model of generation {generation}")))?;
         ModelText::from_row(&row)
     }
 
@@ -364,6 +342,7 @@ async fn begin_life(tx: &mut AnyConnection, name: &str) -> Result<(), StoreError
          ON CONFLICT (application) DO UPDATE SET wanted = 1, holder = NULL, until_at = 0",
         "DELETE FROM metrics WHERE application = $1",
         "UPDATE loops SET former = COALESCE(state, former), state = NULL WHERE application = $1",
+        "DELETE FROM glances WHERE application = $1",
     ];
     for begin in begins {
         sqlx::query(begin).bind(name).execute(&mut *tx).await.doing("submitting an application")?;
@@ -441,10 +420,4 @@ fn check_model(model: &NewModel, settings: &str) -> Result<(), StoreError> {
     check_name("the name of the application", &model.application)?;
     check_text("the model", &model.text)?;
     check_text("the settings", settings)
-}
-
-/// The pattern for names that contain a text.
-fn contains(part: &str) -> String {
-    let escaped = part.to_ascii_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }

@@ -8,6 +8,7 @@ use crate::counter::Counter;
 use crate::decisions::{self, DecisionRow};
 use crate::error::{Clash, Doing, StoreError};
 use crate::events::{NewEvent, append};
+use crate::glances::{self, Glance};
 use crate::leases::Lease;
 use crate::open::Store;
 use crate::plans::{self, JournalRow, PlanRow, PlanStatus};
@@ -19,6 +20,11 @@ use crate::words::check_text;
 pub struct Commit {
     /// The state of the loop, a JSON text; the one before stays when there is none.
     pub state: Option<String>,
+    /// What lists show of the loop, written with its state; then the application can be looked after again, whatever was
+    /// wrong before.
+    pub glance: Option<Glance>,
+    /// Why the application cannot be looked after, when that is so.
+    pub broken: Option<String>,
     /// Decisions that were made.
     pub decisions: Vec<DecisionRow>,
     /// Plans that were made.
@@ -45,7 +51,8 @@ impl Store {
     /// decision, plan or entry of a journal is there already.
     pub async fn commit(&self, lease: &Lease, now: UnixMs, commit: &Commit) -> Result<Option<i64>, StoreError> {
         let doing = "making a step of the loop durable";
-        let Commit { state, decisions, plans, plan_statuses, journal, events, orders, cloud, status } = commit;
+        let Commit { state, glance, broken, decisions, plans, plan_statuses, journal, events, orders, cloud, status } =
+            commit;
         let application = lease.application.as_str();
         check_owner(application, commit)?;
         let mut tx = self.begin(doing).await?;
@@ -55,10 +62,16 @@ impl Store {
         };
         self.fence(&mut tx, lease, now).await?;
         if let Some(state) = state {
-            write_state(&mut tx, application, state).await?;
+            STATE.write(&mut tx, application, state).await?;
+        }
+        if let Some(glance) = glance {
+            glances::write(&mut tx, application, glance).await?;
+        }
+        if let Some(reason) = broken {
+            glances::write_broken(&mut tx, application, reason).await?;
         }
         if let Some(cloud) = cloud {
-            write_cloud(&mut tx, application, cloud).await?;
+            CLOUD.write(&mut tx, application, cloud).await?;
         }
         for decision in decisions {
             decisions::write(&mut tx, application, decision).await?;
@@ -92,7 +105,7 @@ impl Store {
     pub async fn set_cloud(&self, lease: &Lease, now: UnixMs, state: &str) -> Result<(), StoreError> {
         let mut tx = self.begin("keeping the state of a cloud").await?;
         self.fence(&mut tx, lease, now).await?;
-        write_cloud(&mut tx, &lease.application, state).await?;
+        CLOUD.write(&mut tx, &lease.application, state).await?;
         tx.commit().await.doing("keeping the state of a cloud")
     }
 
@@ -149,32 +162,32 @@ fn check_owner(application: &str, commit: &Commit) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn write_state(tx: &mut AnyConnection, application: &str, state: &str) -> Result<(), StoreError> {
-    check_text("the state of the loop", state)?;
-    sqlx::query(
-        "INSERT INTO loops (application, state) VALUES ($1, $2) \
-         ON CONFLICT (application) DO UPDATE SET state = excluded.state",
-    )
-    .bind(application)
-    .bind(state)
-    .execute(tx)
-    .await
-    .doing("writing the state of a loop")
-    .map(drop)
+/// A text that is kept for each application, the last one only.
+struct Kept {
+    what: &'static str,
+    doing: &'static str,
+    sql: &'static str,
 }
 
-async fn write_cloud(tx: &mut AnyConnection, application: &str, state: &str) -> Result<(), StoreError> {
-    check_text("the state of the cloud", state)?;
-    sqlx::query(
-        "INSERT INTO clouds (application, state) VALUES ($1, $2) \
-         ON CONFLICT (application) DO UPDATE SET state = excluded.state",
-    )
-    .bind(application)
-    .bind(state)
-    .execute(tx)
-    .await
-    .doing("writing the state of a cloud")
-    .map(drop)
+const STATE: Kept = Kept {
+    what: "the state of the loop",
+    doing: "writing the state of a loop",
+    sql: "INSERT INTO loops (application, state) VALUES ($1, $2) \
+        ON CONFLICT (application) DO UPDATE SET state = excluded.state",
+};
+
+const CLOUD: Kept = Kept {
+    what: "the state of the cloud",
+    doing: "writing the state of a cloud",
+    sql: "INSERT INTO clouds (application, state) VALUES ($1, $2) \
+        ON CONFLICT (application) DO UPDATE SET state = excluded.state",
+};
+
+impl Kept {
+    async fn write(&self, tx: &mut AnyConnection, application: &str, text: &str) -> Result<(), StoreError> {
+        check_text(self.what, text)?;
+        sqlx::query(self.sql).bind(application).bind(text).execute(tx).await.doing(self.doing).map(drop)
+    }
 }
 
 async fn take_order(tx: &mut AnyConnection, application: &str, id: i64, now: UnixMs) -> Result<(), StoreError> {

@@ -119,7 +119,7 @@ impl Store {
             .fetch_optional(self.reader())
             .await
             .doing("reading a decision")?;
-        let row = row.ok_or_else(|| StoreError::not_found("decision", format!("{number} of {application}")))?;
+        let row = row.ok_or_else(|| StoreError::lacking(application, format!("decision {number}")))?;
         DecisionRow::from_row(&row)
     }
 }

@@ -20,6 +20,14 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// An application has nothing like that.
+    #[error("`{application}` has no {what}")]
+    Lacking {
+        /// The application.
+        application: String,
+        /// What, with its number.
+        what: String,
+    },
     /// What is there does not allow the change.
     #[error("{what} `{name}` {clash}")]
     Conflict {
@@ -139,6 +147,10 @@ const OTHER: &str = "see the cause";
 impl StoreError {
     pub(crate) fn not_found(what: &'static str, name: impl Into<String>) -> Self {
         StoreError::NotFound { what, name: name.into() }
+    }
+
+    pub(crate) fn lacking(application: &str, what: String) -> Self {
+        StoreError::Lacking { application: application.to_owned(), what }
     }
 
     pub(crate) fn conflict(what: &'static str, name: impl Into<String>, clash: Clash) -> Self {

@@ -109,6 +109,22 @@ impl Store {
         Ok(holding)
     }
 
+    /// True when an application has no leader: the cheap question before [`Store::acquire`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn is_any_free(&self, now: UnixMs) -> Result<bool, StoreError> {
+        let doing = "looking for free leases";
+        let mut connection = self.reader().acquire().await.doing(doing)?;
+        let now = self.clock(&mut connection, now).await?;
+        sqlx::query("SELECT application FROM leases WHERE wanted = 1 AND until_at <= $1 LIMIT 1")
+            .bind(now.0)
+            .fetch_optional(&mut *connection)
+            .await
+            .doing(doing)
+            .map(|row| row.is_some())
+    }
+
     /// Gives all leases back, as when the replica stops: another one may take them at once.
     ///
     /// # Errors

@@ -120,6 +120,24 @@ impl Store {
             .map(drop)
     }
 
+    /// Writes something durably and takes it away again, as much as a small step of the loop.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database can only be read, or its disk or allowed size is full.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        // More than a page, so that a file that may not grow shows it.
+        const FILLER_BYTES: usize = 64 << 10;
+        let doing = "writing a probe";
+        let mut tx = self.begin(doing).await?;
+        sqlx::query("INSERT INTO probes (filler) VALUES ($1)")
+            .bind(vec![0_u8; FILLER_BYTES])
+            .execute(&mut *tx)
+            .await
+            .doing(doing)?;
+        sqlx::query("DELETE FROM probes").execute(&mut *tx).await.doing(doing)?;
+        tx.commit().await.doing(doing)
+    }
+
     /// The kind of the database.
     pub fn backend(&self) -> Backend {
         self.0.url.backend()

@@ -87,9 +87,12 @@ impl<'r> Columns<'r> {
 
     /// A value that is written as text.
     pub(crate) fn word<T: std::str::FromStr>(&self, column: &'static str) -> Result<T, StoreError> {
-        self.text(column)?
-            .parse()
-            .map_err(|_| StoreError::corrupt(format!("column `{column}` of table `{}`", self.table)))
+        self.text(column)?.parse().map_err(|_| self.damaged(column))
+    }
+
+    /// What stands in a column is not what was written.
+    pub(crate) fn damaged(&self, column: &'static str) -> StoreError {
+        StoreError::corrupt(format!("column `{column}` of table `{}`", self.table))
     }
 }
 

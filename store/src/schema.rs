@@ -8,7 +8,10 @@ use crate::error::StoreError;
 use crate::url::Backend;
 
 /// The steps in order, with what each does. A step that was released is never changed.
-const STEPS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../migrations/0001_initial.sql"))];
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (2, "glances", include_str!("../migrations/0002_glances.sql")),
+];
 
 /// The version of the schema that this program works with.
 pub const SCHEMA_VERSION: i64 = STEPS[STEPS.len() - 1].0;

@@ -66,3 +66,9 @@ pub(crate) fn check_text(what: &'static str, text: &str) -> Result<(), StoreErro
 pub(crate) fn limit(asked: u32) -> u32 {
     asked.clamp(1, LIST_MAX)
 }
+
+/// The pattern for names that contain a text.
+pub(crate) fn contains(part: &str) -> String {
+    let escaped = part.to_ascii_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}

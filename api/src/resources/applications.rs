@@ -5,15 +5,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::time::UnixMs;
-use cardinal_control::state::{Course, Order};
-use cardinal_control::{LoopSettings, LoopState};
+use cardinal_control::LoopSettings;
+use cardinal_control::state::{Order, Pause};
 use cardinal_edge::finding::{Finding, FindingAnswer};
-use cardinal_store::{Application, Filter, NewModel, Page as StorePage, Status};
+use cardinal_store::{Application, Filter, NewModel, Overview, Page as StorePage, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{loop_state, orders};
+use super::orders;
 use crate::body::{Json, Params, Segments};
 use crate::models::{ModelBody, Read, read};
 use crate::page::{Page, limit};
@@ -37,8 +37,12 @@ pub struct ApplicationView {
     pub status: &'static str,
     /// What may happen without a person: `observe`, `recommend`, `automatic-small` or `automatic`.
     pub mode: Option<String>,
-    /// What is under way: `idle`, `deciding`, `proposed`, `executing` or `gone`; null before the first look at it.
-    pub course: Option<&'static str>,
+    /// What is under way: `idle`, `deciding`, `proposed`, `executing` or `gone`; `broken` when it cannot be looked after;
+    /// null before the first look at it.
+    pub course: Option<String>,
+    /// Why it cannot be looked after: its driver or something stored cannot be used. It is tried again every minute and
+    /// whenever its model or settings change.
+    pub broken: Option<String>,
     /// Set while a person has paused it.
     pub pause: Option<PauseView>,
     /// The rules that what runs breaks, as was seen last.
@@ -61,8 +65,10 @@ pub struct PauseView {
 }
 
 impl ApplicationView {
-    fn of(stored: &Application, state: Option<&LoopState>) -> Self {
+    fn of(seen: &Overview) -> Self {
+        let Overview { application: stored, glance, broken } = seen;
         let settings: Option<Value> = serde_json::from_str(&stored.settings).ok();
+        let pause: Option<Pause> = glance.as_ref().and_then(|g| serde_json::from_str(g.pause.as_ref()?).ok());
         ApplicationView {
             name: stored.name.clone(),
             generation: stored.generation,
@@ -70,13 +76,14 @@ impl ApplicationView {
             format: stored.format.clone(),
             status: stored.status.word(),
             mode: settings.and_then(|s| Some(s.get("mode")?.as_str()?.to_owned())),
-            course: state.map(|state| course(&state.course)),
-            pause: state.and_then(|state| state.pause.as_ref()).map(|pause| PauseView {
-                by: pause.by.clone(),
-                reason: pause.reason.clone(),
+            course: course(seen),
+            broken: broken.clone(),
+            pause: pause.map(|pause| PauseView {
+                by: pause.by,
+                reason: pause.reason,
                 until: pause.until.map(|until| until.0),
             }),
-            violated: state.map_or_else(Vec::new, |state| state.violated.iter().cloned().collect()),
+            violated: glance.as_ref().map_or_else(Vec::new, |glance| glance.violated.clone()),
             created_at: stored.created_at.0,
             updated_at: stored.updated_at.0,
         }
@@ -84,13 +91,10 @@ impl ApplicationView {
 }
 
 /// The word for what is under way.
-pub fn course(course: &Course) -> &'static str {
-    match course {
-        Course::Idle => "idle",
-        Course::Deciding { .. } => "deciding",
-        Course::Proposed { .. } => "proposed",
-        Course::Executing { .. } => "executing",
-        Course::Gone => "gone",
+pub fn course(seen: &Overview) -> Option<String> {
+    match seen.broken {
+        Some(_) if seen.application.status != Status::Gone => Some("broken".to_owned()),
+        _ => seen.glance.as_ref().map(|glance| glance.course.clone()),
     }
 }
 
@@ -143,15 +147,15 @@ pub async fn list(
         let page = StorePage { after: after.take(), limit: limit(params.limit) };
         let listed = service.store.applications(&page, &filter).await?;
         more = listed.more;
-        for stored in listed.rows {
+        for seen in listed.rows {
             if items.len() == most {
                 more = true;
                 break;
             }
+            let stored = &seen.application;
             after = Some(stored.name.clone());
             if caller.reaches(&stored.name) && (status.is_some() || stored.status != Status::Gone) {
-                let state = loop_state(&service, &stored.name).await?;
-                items.push(ApplicationView::of(&stored, state.as_ref()));
+                items.push(ApplicationView::of(&seen));
             }
         }
     }
@@ -198,7 +202,7 @@ pub async fn submit(
     service.models.remember(stored.digest, read.model.application.clone());
     service.host.ping(&name);
     let location = format!("/v1/applications/{name}");
-    let mut response = shown(StatusCode::CREATED, &stored, None);
+    let mut response = shown(StatusCode::CREATED, &Overview { application: stored, glance: None, broken: None });
     if let Ok(value) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, value);
     }
@@ -284,9 +288,9 @@ fn etag(stored: &Application) -> String {
     format!("\"{}\"", stored.generation)
 }
 
-fn shown(status: StatusCode, stored: &Application, state: Option<&LoopState>) -> Response {
-    let tag = [(header::ETAG, etag(stored))];
-    (status, tag, axum::Json(ApplicationView::of(stored, state))).into_response()
+fn shown(status: StatusCode, seen: &Overview) -> Response {
+    let tag = [(header::ETAG, etag(&seen.application))];
+    (status, tag, axum::Json(ApplicationView::of(seen))).into_response()
 }
 
 /// An application
@@ -299,13 +303,13 @@ pub async fn show(
     Segments(name): Segments<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let stored = service.store.application(&name).await?;
+    let seen = service.store.overview(&name).await?;
+    let tag = etag(&seen.application);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag(&stored))) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(&stored))]).into_response());
+    if known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag)) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    let state = loop_state(&service, &name).await?;
-    Ok(shown(StatusCode::OK, &stored, state.as_ref()))
+    Ok(shown(StatusCode::OK, &seen))
 }
 
 /// The generation that `If-Match` names; `None` without it, and for `*`.
@@ -348,7 +352,7 @@ pub async fn replace(
     let stored = service.store.replace(&new, &kept, Some(expected)).await?;
     service.models.remember(stored.digest, read.model.application.clone());
     service.host.ping(&name);
-    Ok(shown(StatusCode::OK, &stored, None))
+    Ok(shown(StatusCode::OK, &service.store.overview(&name).await?))
 }
 
 /// How an application goes.
@@ -398,9 +402,7 @@ pub async fn delete(
             if found.status != Status::Leaving {
                 orders::give(&service, &caller, &name, &Order::Leave).await?;
             }
-            let stored = service.store.application(&name).await?;
-            let state = loop_state(&service, &name).await?;
-            Ok(shown(StatusCode::ACCEPTED, &stored, state.as_ref()))
+            Ok(shown(StatusCode::ACCEPTED, &service.store.overview(&name).await?))
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Decisions with their full reasons.
 
 use axum::extract::State;
-use cardinal_store::{Before, DecisionSummary};
+use cardinal_store::DecisionSummary;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::{Params, Segments};
-use crate::page::{Page, limit};
+use crate::page::{Page, before};
 use crate::problem::Problem;
 use crate::service::Service;
 
@@ -89,11 +89,8 @@ pub async fn list(
         NextParam::Approval => "approval",
         NextParam::Apply => "apply",
     });
-    let before = Before { number: params.after, limit: limit(params.limit) };
-    let listed = service.store.decisions(&name, before, next).await?;
-    let last = listed.rows.last().map(|row| row.number.to_string());
-    let items = listed.rows.into_iter().map(SummaryView::from).collect();
-    Ok(axum::Json(Page { items, next: last.filter(|_| listed.more) }))
+    let listed = service.store.decisions(&name, before(params.after, params.limit), next).await?;
+    Page::of(listed, |row| row.number, |row| Ok(row.into())).map(axum::Json)
 }
 
 /// How much of a decision.

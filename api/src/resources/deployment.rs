@@ -18,8 +18,9 @@ use crate::service::Service;
 /// What runs and what is wanted.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeploymentView {
-    /// What is under way: `idle`, `deciding`, `proposed`, `executing` or `gone`; null before the first look at it.
-    pub course: Option<&'static str>,
+    /// What is under way: `idle`, `deciding`, `proposed`, `executing` or `gone`; `broken` when it cannot be looked after;
+    /// null before the first look at it.
+    pub course: Option<String>,
     /// What runs, as far as is on record.
     pub current: StateView,
     /// What is wanted: the target of the plan that is carried out or proposed, else what runs.
@@ -59,17 +60,12 @@ pub async fn show(
     State(service): State<Service>,
     Segments(name): Segments<String>,
 ) -> Result<axum::Json<DeploymentView>, Problem> {
-    service.store.application(&name).await?;
+    let seen = service.store.overview(&name).await?;
+    let course = course(&seen);
     let Some(state) = loop_state(&service, &name).await? else {
         let nothing = StateView::of(&RunningDeployment::default());
-        let view = DeploymentView {
-            course: None,
-            current: nothing.clone(),
-            target: nothing,
-            plan: None,
-            generation: 0,
-            paid: None,
-        };
+        let view =
+            DeploymentView { course, current: nothing.clone(), target: nothing, plan: None, generation: 0, paid: None };
         return Ok(axum::Json(view));
     };
     let plan: Option<&Plan> = match &state.course {
@@ -77,7 +73,7 @@ pub async fn show(
         Course::Idle | Course::Deciding { .. } | Course::Gone => None,
     };
     Ok(axum::Json(DeploymentView {
-        course: Some(course(&state.course)),
+        course,
         current: StateView::of(&state.running),
         target: StateView::of(plan.map_or(&state.running, |plan| &plan.content().target)),
         plan: plan.map(|plan| plan.hash().to_string()),

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use cardinal_edge::input::question::Texts;
 use cardinal_edge::job::pack;
 use cardinal_models::diagnostic::Source;
+use cardinal_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,6 +19,8 @@ use crate::service::Service;
 
 /// A good answer of the solver is good for so long, in milliseconds.
 const SOLVED_MS_MAX: u64 = 60_000;
+/// What a write into the store has shown is good for so long, in milliseconds.
+const PROBED_MS_MAX: u64 = 5_000;
 /// A model whose answer is known: five of two kinds of machines.
 const CANARY: &str = "application: canary\ncomponents:\n  part:\n    cardinality: 3..5\nconstraints:\n  \
                       enough: part.cardinality >= 5\nutility: {minimize: part.cardinality}\n";
@@ -34,7 +37,7 @@ pub async fn healthz() -> Response {
 pub struct ReadyView {
     /// True when all of it is.
     pub ready: bool,
-    /// `ok`, or what is wrong with the database.
+    /// `ok`, or what is wrong with the database: something must be written, not only read.
     pub store: String,
     /// `ok`, or what is wrong with the solver: a known model must be solved right.
     pub solver: String,
@@ -45,13 +48,7 @@ pub struct ReadyView {
     responses((status = 200, description = "It can.", body = ReadyView),
         (status = 503, description = "It cannot.", body = ReadyView)))]
 pub async fn readyz(State(service): State<Service>) -> Response {
-    let store = match service.store.ping().await {
-        Ok(()) => "ok".to_owned(),
-        Err(error) => {
-            tracing::warn!(cause = %crate::problem::chain(&error), "the store is not ready");
-            "the database is not available".to_owned()
-        }
-    };
+    let store = probe(&service).await.unwrap_or_else(|| "ok".to_owned());
     let solver = match canary(&service).await {
         Ok(()) => "ok".to_owned(),
         Err(problem) => problem.detail,
@@ -59,6 +56,25 @@ pub async fn readyz(State(service): State<Service>) -> Response {
     let ready = store == "ok" && solver == "ok" && !*service.stop.borrow();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(ReadyView { ready, store, solver })).into_response()
+}
+
+/// What is wrong with the store, if anything is: something is written into it, unless that was done lately.
+async fn probe(service: &Service) -> Option<String> {
+    let mut probed = service.probed.lock().await;
+    if let Some((at, found)) = probed.as_ref()
+        && service.now().ms_since(*at) < PROBED_MS_MAX
+    {
+        return found.clone();
+    }
+    let found = service.store.probe().await.err().map(|error| {
+        tracing::warn!(cause = %crate::problem::chain(&error), "the store is not ready");
+        match error {
+            StoreError::Unavailable { mend, .. } => format!("the database cannot be written: {mend}"),
+            _ => "the database cannot be written".to_owned(),
+        }
+    });
+    *probed = Some((service.now(), found.clone()));
+    found
 }
 
 /// Has a known model solved by a worker, unless that was done lately.

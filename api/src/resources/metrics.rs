@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cardinal_adapter::time::UnixMs;
 use cardinal_control::metrics::{MetricReading, Quality, Readings, see};
-use cardinal_models::application::Application;
+use cardinal_models::application::{Application, Metric};
 use cardinal_models::diagnostic::did_you_mean;
 use cardinal_solver::what_if::metric::metric_value;
 use cardinal_store::MetricRow;
@@ -66,11 +66,11 @@ pub struct PushedView {
     pub received: usize,
     /// How many are newer than what was known; the others were passed over.
     pub kept: u64,
-    /// Names that the model does not have; their values are kept and not used.
-    pub unknown: Vec<String>,
 }
 
 /// Push values of metrics
+///
+/// One name that the model does not have, or one value that cannot be read, refuses the whole batch.
 #[utoipa::path(post, path = "/applications/{name}/metrics", tag = "metrics", operation_id = "push_metrics",
     params(("name" = String, Path)), request_body = MetricsBody,
     responses((status = 202, description = "They are stored.", body = PushedView)))]
@@ -97,16 +97,12 @@ pub async fn push(
         let problem = Problem::new(crate::problem::Kind::Invalid, format!("no value was stored: {}", first.detail));
         return Err(Problem { errors, ..problem });
     }
-    let mut unknown: Vec<String> =
-        rows.iter().map(|row| row.name.clone()).filter(|name| application.metric(name).is_none()).collect();
-    unknown.sort_unstable();
-    unknown.dedup();
     let kept = service.store.put_metrics(&name, &rows, now).await?;
     service.counters.metric_values(rows.len() as u64);
     if kept > 0 {
         service.host.ping(&name);
     }
-    Ok((StatusCode::ACCEPTED, axum::Json(PushedView { received: rows.len(), kept, unknown })))
+    Ok((StatusCode::ACCEPTED, axum::Json(PushedView { received: rows.len(), kept })))
 }
 
 /// What is stored of a value; otherwise the field that is wrong, and why.
@@ -114,9 +110,11 @@ fn row(application: &Application, given: &MetricBody, now: UnixMs) -> Result<Met
     if given.name.is_empty() || given.name.len() > 200 || given.name.chars().any(char::is_control) {
         return Err(("name", "the name of a metric has 1 to 200 bytes and no control characters".to_owned()));
     }
+    let id = application.metric(&given.name).ok_or_else(|| ("name", unknown(application, &given.name)))?;
+    let metric = &application.metrics[id.index()];
     let value = match &given.value {
         Value::Number(number) => number.as_f64().filter(|x| x.is_finite()),
-        Value::String(text) => Some(with_unit(application, &given.name, text).map_err(|detail| ("value", detail))?),
+        Value::String(text) => Some(with_unit(application, metric, text).map_err(|detail| ("value", detail))?),
         _ => None,
     };
     let Some(value) = value else { return Err(("value", "a value is a number, or a text with a unit".to_owned())) };
@@ -132,13 +130,22 @@ fn row(application: &Application, given: &MetricBody, now: UnixMs) -> Result<Met
     Ok(MetricRow { name: given.name.clone(), value, at, labels })
 }
 
-fn with_unit(application: &Application, name: &str, text: &str) -> Result<f64, String> {
-    let Some(id) = application.metric(name) else {
-        let names = application.metrics.iter().map(|metric| metric.name.as_ref());
-        let mend = did_you_mean(name, names).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-        return Err(format!("the model has no metric `{name}`, whose unit would be needed{mend}"));
-    };
-    let value = metric_value(application, &application.metrics[id.index()], text).map_err(|misread| {
+/// The model has no metric of this name; which one may be meant.
+fn unknown(application: &Application, name: &str) -> String {
+    /// So many names are told.
+    const TOLD_MAX: usize = 10;
+    let names = || application.metrics.iter().map(|metric| metric.name.as_ref());
+    let told: Vec<&str> = names().take(TOLD_MAX).collect();
+    let more = if names().count() > TOLD_MAX { " and others" } else { "" };
+    match (did_you_mean(name, names()), told.is_empty()) {
+        (Some(meant), _) => format!("the model has no metric `{name}`; did you mean `{meant}`?"),
+        (None, true) => format!("the model has no metric `{name}`, and no other one"),
+        (None, false) => format!("the model has no metric `{name}`; it has {}{more}", told.join(", ")),
+    }
+}
+
+fn with_unit(application: &Application, metric: &Metric, text: &str) -> Result<f64, String> {
+    let value = metric_value(application, metric, text).map_err(|misread| {
         let help = misread.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
         format!("{misread}{help}")
     })?;
@@ -150,7 +157,7 @@ fn with_unit(application: &Application, name: &str, text: &str) -> Result<f64, S
 pub struct MetricsView {
     /// In the order of the model.
     pub items: Vec<MetricView>,
-    /// Values that came in under names that the model does not have.
+    /// Values that came in under names that an earlier model had.
     pub unknown: Vec<String>,
 }
 

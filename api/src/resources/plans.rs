@@ -3,13 +3,13 @@
 use axum::extract::State;
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::plan::{Plan, Summary, render};
-use cardinal_store::{Before, PlanRow};
+use cardinal_store::PlanRow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::{Params, Segments};
-use crate::page::{Page, limit};
+use crate::page::{Page, before};
 use crate::problem::Problem;
 use crate::service::Service;
 
@@ -71,11 +71,8 @@ pub async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<axum::Json<Page<PlanSummary>>, Problem> {
     service.store.application(&name).await?;
-    let before = Before { number: params.after, limit: limit(params.limit) };
-    let listed = service.store.plans(&name, before, params.status.as_deref()).await?;
-    let last = listed.rows.last().map(|row| row.decision.to_string());
-    let items = listed.rows.iter().map(|row| summary(row).map(|(view, _)| view)).collect::<Result<Vec<_>, _>>()?;
-    Ok(axum::Json(Page { items, next: last.filter(|_| listed.more) }))
+    let listed = service.store.plans(&name, before(params.after, params.limit), params.status.as_deref()).await?;
+    Page::of(listed, |row| row.decision, |row| summary(&row).map(|(view, _)| view)).map(axum::Json)
 }
 
 /// A plan with its actions and its journal.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{AnswerForm, TimeLimit, memory_limit, time_limit};
@@ -27,7 +28,7 @@ pub struct Database {
     #[arg(long, value_name = "URL", env = "CARDINAL_DATABASE", default_value = "cardinal.db", hide_env_values = true)]
     pub database: String,
     /// A file with the key that credentials are encrypted with, instead of CARDINAL_SECRET_KEY
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CARDINAL_SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
     // Not told as an option: the arguments of a process can be seen by everybody on the machine.
     #[arg(long = "secret-key", env = "CARDINAL_SECRET_KEY", hide = true, hide_env_values = true)]
@@ -45,50 +46,101 @@ impl Database {
 #[derive(Debug, Args)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub struct Serve {
+    /// A file with options, in YAML and by the same names; options here and variables of the environment come before it
+    #[arg(long, value_name = "FILE", env = "CARDINAL_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Where everything is kept.
     #[command(flatten)]
     pub database: Database,
     /// The address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", env = "CARDINAL_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Let everybody on this machine do everything, without a token; on loopback addresses only
-    #[arg(long)]
+    #[arg(long, env = "CARDINAL_DEV", value_parser = BoolishValueParser::new())]
     pub dev: bool,
     /// The certificate chain, PEM, the server's own first
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", env = "CARDINAL_TLS_CERTIFICATE")]
     pub tls_certificate: Option<PathBuf>,
     /// The private key of the certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    #[arg(long, value_name = "FILE", env = "CARDINAL_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
+    /// Also take the tokens of this OpenID Connect issuer
+    #[arg(long, value_name = "URL", env = "CARDINAL_OIDC_ISSUER")]
+    pub oidc_issuer: Option<String>,
+    /// What tokens of the issuer must be for
+    #[arg(long, value_name = "AUDIENCE", env = "CARDINAL_OIDC_AUDIENCE")]
+    pub oidc_audience: Option<String>,
+    /// The claim whose values `viewer`, `operator` and `admin` give the scope; dots lead into objects
+    #[arg(long, value_name = "CLAIM", env = "CARDINAL_OIDC_CLAIM", default_value = "roles")]
+    pub oidc_claim: String,
     /// The name of this replica in logs and leases; by default the name of the machine
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "CARDINAL_REPLICA")]
     pub replica: Option<String>,
     /// How long a lease lasts: after a crash another replica takes over within this time
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time_limit)]
+    #[arg(long, value_name = "TIME", env = "CARDINAL_LEASE", default_value = "15s", value_parser = time_limit)]
     pub lease: TimeLimit,
     /// How many decisions are made at a time; by default one for each processor
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "NUMBER", env = "CARDINAL_SOLVERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub solvers: Option<u16>,
     /// The most memory (address space) that a worker process may have
-    #[arg(long, value_name = "SIZE", default_value = "4 GiB", value_parser = memory_limit)]
+    #[arg(long, value_name = "SIZE", env = "CARDINAL_MEMORY_LIMIT", default_value = "4 GiB", value_parser = memory_limit)]
     pub memory_limit: u64,
     /// How fast the simulated cloud is: 60 lets an hour pass in a minute
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    #[arg(long, value_name = "FACTOR", env = "CARDINAL_CLOUD_SPEED", default_value_t = 1.0, value_parser = speed)]
     pub cloud_speed: f64,
     /// Serve requests only; other replicas lead the applications
-    #[arg(long)]
+    #[arg(long, env = "CARDINAL_NO_LOOP", value_parser = BoolishValueParser::new())]
     pub no_loop: bool,
+    /// The most open connections; more are told to come back
+    #[arg(long, value_name = "NUMBER", env = "CARDINAL_CONNECTIONS", default_value_t = 2000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub connections: u32,
+    /// How long events, values of metrics that are not renewed, and ended deliveries and tokens are kept
+    #[arg(long, value_name = "TIME", env = "CARDINAL_KEEP_EVENTS", default_value = "30d", value_parser = time_limit)]
+    pub keep_events: TimeLimit,
+    /// How long decisions, ended plans and orders are kept
+    #[arg(long, value_name = "TIME", env = "CARDINAL_KEEP_DECISIONS", default_value = "90d", value_parser = time_limit)]
+    pub keep_decisions: TimeLimit,
+    /// So many decisions of each application are kept however old they are
+    #[arg(long, value_name = "NUMBER", env = "CARDINAL_KEEP_DECISIONS_MIN", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_decisions_min: u32,
+    /// Time between two looks for what is too old
+    #[arg(long, value_name = "TIME", env = "CARDINAL_FORGET_EVERY", default_value = "1h", value_parser = time_limit)]
+    pub forget_every: TimeLimit,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or parts such as `cardinal_control=debug`
     #[arg(long, value_name = "FILTER", env = "CARDINAL_LOG", default_value = "info")]
     pub log: String,
     /// How it is logged
-    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    #[arg(long, value_enum, value_name = "FORM", env = "CARDINAL_LOG_FORM", default_value_t)]
     pub log_form: LogForm,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
     let factor = text.parse().ok().filter(|factor: &f64| (0.001..=1e6).contains(factor));
     factor.ok_or_else(|| "write a number from 0.001 to 1000000".to_owned())
+}
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  cardinal config check /etc/cardinal/cardinal.yaml
+  cardinal config show --config /etc/cardinal/cardinal.yaml
+  CARDINAL_LISTEN=0.0.0.0:8443 cardinal config show
+
+Exit status: 0 it can be used; 2 it cannot; the mistakes are told with their line.";
+
+/// Check and show the configuration of the service.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Report every mistake of a configuration file, with its place and the mend
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print every option of `cardinal serve` with its value and where that comes from; secrets are hidden
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Show(Box<Serve>),
 }
 
 /// How the service logs.

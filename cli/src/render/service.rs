@@ -38,6 +38,9 @@ fn standing(application: &Value) -> String {
     if application["status"] != "active" {
         return text(&application["status"]);
     }
+    if let Some(reason) = application["broken"].as_str() {
+        return paint(RED, &format!("broken: {}", clean(reason)));
+    }
     match application["pause"]["reason"].as_str() {
         Some(reason) => format!("paused: {}", clean(reason)),
         None => text(&application["course"]),
@@ -123,13 +126,7 @@ pub fn metrics(answer: &Value) -> String {
 
 /// Values that were sent.
 pub fn pushed(answer: &Value) -> String {
-    let unknown: Vec<String> = items(&answer["unknown"]).map(text).collect();
-    let mut out = format!("{} of {} values are new\n", text(&answer["kept"]), text(&answer["received"]));
-    if !unknown.is_empty() {
-        let names = unknown.join(", ");
-        out.push_str(&format!("{}\n", paint(YELLOW, &format!("the model has no metric {names}"))));
-    }
-    out
+    format!("{} of {} values are new\n", text(&answer["kept"]), text(&answer["received"]))
 }
 
 fn next(value: &Value) -> String {

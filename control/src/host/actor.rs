@@ -7,7 +7,7 @@ use cardinal_adapter::journal::Entry;
 use cardinal_store::{Application, Commit, Lease, Status, Store, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::Shared;
 use super::driver::{DriverError, Hands};
@@ -15,6 +15,7 @@ use super::record::{self, Ground};
 use super::resources::{self, LoadError, Loaded};
 use super::stats::Since;
 use crate::decide::Resources;
+use crate::decision::Answer;
 use crate::input::DecisionInput;
 use crate::metrics::MetricReading;
 use crate::settings::{DriverSettings, LoopSettings};
@@ -84,7 +85,8 @@ impl Actor {
         stop: CancellationToken,
     ) -> Result<(Self, mpsc::UnboundedSender<(Event, Since)>), ActorError> {
         let store = &shared.store;
-        let application = store.application(&lease.application).await?;
+        let seen = store.overview(&lease.application).await?;
+        let application = seen.application;
         let (loaded, settings) = load(&shared, &application).await?;
         let hands = Hands::of(&shared, &application.name, &settings.driver).await?;
         let stored = match store.loop_state(&application.name).await? {
@@ -108,6 +110,8 @@ impl Actor {
                 }
             }
         };
+        // The first step writes the state of what was broken, so that it no longer shows as such.
+        let stored = stored.filter(|_| seen.broken.is_none() && seen.glance.is_some());
         let (answers, inbox) = mpsc::unbounded_channel();
         let outside = answers.clone();
         let actor = Actor {
@@ -130,13 +134,26 @@ impl Actor {
 
     /// Looks after the application until it is gone, the lease is lost or the host stops.
     pub async fn run(mut self) {
-        let name = self.lease.application.clone();
-        match self.go().await {
-            Ok(()) => debug!(application = name, "let go"),
-            Err(ActorError::Store(StoreError::Fenced { .. })) => {
-                info!(application = name, "another replica leads the application now");
+        let span = info_span!("application", name = self.lease.application);
+        async {
+            match self.go().await {
+                Ok(()) => debug!("let go"),
+                Err(ActorError::Store(StoreError::Fenced { .. })) => {
+                    info!("another replica leads the application now");
+                }
+                Err(error) => self.shared.tell_broken(&self.lease, &error).await,
             }
-            Err(error) => self.shared.tell_broken(&name, &error).await,
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// The number of the decision that is made, or whose plan is proposed or carried out.
+    fn decision(&self) -> Option<u64> {
+        match &self.running.state().course {
+            Course::Deciding { input } => Some(input.number),
+            Course::Proposed { decision, .. } | Course::Executing { decision, .. } => Some(*decision),
+            Course::Idle | Course::Gone => None,
         }
     }
 
@@ -225,6 +242,7 @@ impl Actor {
         let (mut commit, mut acts) = (Commit::default(), Vec::new());
         let mut news = None;
         let mut latest = Since::none();
+        let decision = self.decision();
         for (event, since) in events {
             latest = latest.or(since);
             let now = self.shared.now();
@@ -232,10 +250,11 @@ impl Actor {
                 Course::Deciding { input } => Some(input.clone()),
                 _ => None,
             };
+            let paid = self.running.executor().map(|e| e.plan().content().summary.cost_before_nanos);
             let Step { writes, acts: more, wake_at } = self.running.step(now, &self.loaded.resources, event);
+            self.shared.stats.count(&writes, self.running.state(), paid, since, now);
             let stored = news.as_deref().or(self.stored.as_ref());
             let (rows, state) = record::rows(writes, &Ground { stored, deciding: deciding.as_deref(), now });
-            self.shared.stats.count(&rows, since, now);
             join(&mut commit, rows);
             news = state.or(news);
             acts.extend(more);
@@ -245,6 +264,10 @@ impl Actor {
         }
         commit.orders = orders;
         self.write(&commit).await?;
+        let decision = decision.or(self.decision());
+        for event in &commit.events {
+            info!(decision, kind = event.kind, body = event.body, "told");
+        }
         if let Some(state) = news {
             self.stored = Some(*state);
         }
@@ -268,7 +291,7 @@ impl Actor {
                     return Ok(());
                 }
                 Err(error @ StoreError::Unavailable { .. }) => {
-                    warn!(application = self.lease.application, %error, "not written; it is tried again");
+                    warn!(%error, "not written; it is tried again");
                     self.shared.stats.unwritten();
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(RETRY_MAX);
@@ -288,35 +311,48 @@ impl Actor {
         match act {
             Act::Decide(input) => {
                 let loaded = self.loaded.clone();
-                tokio::spawn(async move {
+                let span = info_span!("decision", number = input.number);
+                let work = async move {
                     // A decision that was under way before a restart may be about an older model or catalog.
                     let is_current = input.model == loaded.model && input.catalog == loaded.catalog.digest;
                     let loaded = if is_current { Ok(loaded) } else { older(&shared, &input, loaded).await };
                     if let Some(decision) = shared.decide(input, loaded).await {
+                        if let Answer::Failed { message } = &decision.answer {
+                            warn!(reason = message, "the decision could not be made; it is tried again");
+                        }
                         // The loop may be over by now.
                         let _ = answers.send((Event::Decided(Box::new(decision)), since));
                     }
-                });
+                };
+                tokio::spawn(work.instrument(span));
             }
             Act::Call(call) => {
-                tokio::spawn(async move {
+                let (token, attempt) = (call.token, call.attempt);
+                let span =
+                    info_span!("call", decision = self.decision(), plan = %token.plan, action = token.action, attempt);
+                let work = async move {
                     if !shared.still_leads(&lease) {
                         return;
                     }
-                    let (token, attempt) = (call.token, call.attempt);
                     shared.stats.called();
                     let result = hands.act(&lease, shared.now(), *call).await;
+                    match &result {
+                        Ok(progress) => debug!(?progress, "the driver answered"),
+                        Err(fault) => warn!(%fault, "the driver did not do it"),
+                    }
                     let _ = answers.send((Event::Answered { token, attempt, result }, Since::none()));
-                });
+                };
+                tokio::spawn(work.instrument(span));
             }
             Act::Observe => {
-                tokio::spawn(async move {
+                let work = async move {
                     match hands.observe(shared.now(), &lease.application).await {
                         Ok(seen) => drop(answers.send((Event::Observed(Box::new(seen)), Since::none()))),
                         // It is looked at again in its time.
-                        Err(error) => warn!(application = lease.application, %error, "what runs cannot be seen"),
+                        Err(error) => warn!(%error, "what runs cannot be seen"),
                     }
-                });
+                };
+                tokio::spawn(work.in_current_span());
             }
         }
     }
@@ -384,8 +420,9 @@ pub fn reading(row: cardinal_store::MetricRow) -> (String, MetricReading) {
 
 /// Puts the rows of a later step behind those of an earlier one.
 fn join(commit: &mut Commit, later: Commit) {
-    let Commit { state, decisions, plans, plan_statuses, journal, events, status, .. } = later;
+    let Commit { state, glance, decisions, plans, plan_statuses, journal, events, status, .. } = later;
     commit.state = state.or(commit.state.take());
+    commit.glance = glance.or(commit.glance.take());
     commit.decisions.extend(decisions);
     commit.plans.extend(plans);
     commit.plan_statuses.extend(plan_statuses);

@@ -17,7 +17,7 @@ use cardinal_adapter::digest::Digest;
 use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_adapter::time::UnixMs;
 use cardinal_interop::catalog::{builtin, builtin_text};
-use cardinal_store::{Catalog, Holding, Lease, NewEvent, Store, StoreError};
+use cardinal_store::{Catalog, Commit, Holding, Lease, NewEvent, Store, StoreError};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,7 @@ mod decider;
 mod driver;
 mod record;
 mod resources;
+mod retain;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,8 @@ use decider::without_answer;
 pub use decider::{Decider, InWorkers, answer, job};
 pub use driver::{DriverError, Hands, Wire};
 pub use resources::{Library, LoadError, Loaded, Offers, application};
-pub use stats::{LATENCY_MS, Latency, Since, Stats};
+pub use retain::RetentionOptions;
+pub use stats::{Forgotten, Histogram, Since, Stats};
 
 use crate::decision::Decision;
 use crate::input::DecisionInput;
@@ -61,6 +63,8 @@ pub struct HostOptions {
     pub solvers: usize,
     /// The simulated clouds of applications that ask for none in particular.
     pub cloud: CloudSettings,
+    /// How long what is over is kept; for ever when there is none.
+    pub retention: Option<RetentionOptions>,
 }
 
 /// Applications taken over at a time.
@@ -86,8 +90,6 @@ struct Shared {
     events: watch::Sender<i64>,
     /// The current catalog, and the change that made it so.
     current: Mutex<Option<Digest>>,
-    /// Why applications cannot be looked after, as was last told.
-    broken: Mutex<HashMap<String, String>>,
 }
 
 impl Shared {
@@ -108,7 +110,8 @@ impl Shared {
     }
 
     /// Tells that an application cannot be looked after, once for each reason.
-    async fn tell_broken(&self, name: &str, error: &ActorError) {
+    async fn tell_broken(&self, lease: &Lease, error: &ActorError) {
+        let name = lease.application.as_str();
         error!(application = name, error = error as &dyn std::error::Error, "cannot be looked after");
         let mut reason = error.to_string();
         let mut cause = std::error::Error::source(error);
@@ -116,16 +119,13 @@ impl Shared {
             reason = format!("{reason}: {deeper}");
             cause = deeper.source();
         }
-        let is_known = {
-            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-            broken.insert(name.to_owned(), reason.clone()).is_some_and(|last| last == reason)
-        };
-        if is_known {
+        if self.store.overview(name).await.is_ok_and(|seen| seen.broken.as_ref() == Some(&reason)) {
             return;
         }
         let body = serde_json::json!({ "event": "broken", "reason": reason }).to_string();
         let event = NewEvent { application: Some(name.to_owned()), at: self.now(), kind: "broken".to_owned(), body };
-        match self.store.announce(&[event]).await {
+        let commit = Commit { broken: Some(reason), events: vec![event], ..Commit::default() };
+        match self.store.commit(lease, self.now(), &commit).await {
             Ok(last) => self.written(last),
             Err(error) => warn!(application = name, %error, "that it cannot be looked after is told in the log only"),
         }
@@ -229,7 +229,6 @@ impl Host {
             holding: Mutex::default(),
             events: watch::Sender::new(last),
             current: Mutex::default(),
-            broken: Mutex::default(),
         });
         shared.look_at_current().await?;
         let host = Host { shared: shared.clone(), look: Arc::new(Notify::new()), tasks: TaskTracker::new() };
@@ -243,6 +242,9 @@ impl Host {
             changes: 0,
             metrics: 0,
         };
+        if let Some(retention) = manager.options.retention {
+            host.tasks.spawn(retain::run(manager.shared.clone(), retention));
+        }
         host.tasks.spawn(manager.run());
         Ok(host)
     }
@@ -289,7 +291,10 @@ impl Manager {
         let third = Duration::from_millis((self.options.lease_ms / 3).max(10));
         let poll = Duration::from_millis(self.options.poll_ms.max(10));
         loop {
-            if Instant::now() >= renew_at {
+            // What a replica that died has led is free at a moment that nobody tells.
+            let is_due = Instant::now() >= renew_at;
+            let is_any_free = async || self.shared.store.is_any_free(self.shared.now()).await.unwrap_or(false);
+            if is_due || is_any_free().await {
                 if let Err(error) = self.lead().await {
                     warn!(error = &error as &dyn std::error::Error, "leases cannot be renewed");
                 }
@@ -390,17 +395,16 @@ impl Manager {
     async fn begin(&mut self, lease: Lease) {
         let (name, epoch) = (lease.application.clone(), lease.epoch);
         let (poke, stop) = (Arc::new(Notify::new()), self.shared.stop.child_token());
-        match Actor::begin(self.shared.clone(), lease, poke.clone(), stop.clone()).await {
+        match Actor::begin(self.shared.clone(), lease.clone(), poke.clone(), stop.clone()).await {
             Ok((actor, events)) => {
                 info!(application = name, epoch, "leads");
                 self.again.remove(&name);
-                self.shared.broken.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
                 self.tasks.spawn(actor.run());
                 self.reach.insert(name, (epoch, Reach { poke, events, stop }));
             }
             Err(error) => {
                 // The lease is kept, so that not all replicas stumble over it in turn; a new model mends it.
-                self.shared.tell_broken(&name, &error).await;
+                self.shared.tell_broken(&lease, &error).await;
                 self.again.insert(name, Instant::now() + AGAIN);
             }
         }

@@ -3,7 +3,7 @@
 use cardinal_adapter::digest::canonical_json;
 use cardinal_adapter::journal::Ending;
 use cardinal_adapter::time::UnixMs;
-use cardinal_store::{Commit, DecisionRow, DecisionSummary, JournalRow, NewEvent, PlanRow, PlanStatus, Status};
+use cardinal_store::{Commit, DecisionRow, DecisionSummary, Glance, JournalRow, NewEvent, PlanRow, PlanStatus, Status};
 use serde_json::{Value, json};
 
 use crate::decision::{Answer, Decision, Next};
@@ -37,7 +37,17 @@ pub fn rows(writes: Vec<Write>, ground: &Ground<'_>) -> (Commit, Option<Box<Loop
     }
     let state = state.filter(|new| is_news(new, ground.stored));
     commit.state = state.as_ref().map(canonical_json);
+    commit.glance = state.as_deref().map(glance);
     (commit, state)
+}
+
+/// What lists show of a loop.
+fn glance(state: &LoopState) -> Glance {
+    Glance {
+        course: state.course.word().to_owned(),
+        pause: state.pause.as_ref().map(canonical_json),
+        violated: state.violated.iter().cloned().collect(),
+    }
 }
 
 /// Values of metrics are kept in a table of their own: a state that differs by them alone is not written.

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use cardinal_adapter::time::UnixMs;
-use cardinal_store::Commit;
+use cardinal_store::Pruned;
+
+use crate::decision::{Answer, Decision};
+use crate::state::{Course, LoopState, Notice, Write};
 
 /// When the cause of an event came in, to tell how long its decision took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,31 +32,64 @@ impl Since {
     }
 }
 
-/// The upper ends of the classes of a latency, in milliseconds; one more is open.
-pub const LATENCY_MS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
+/// The upper ends of the classes of a latency, in seconds.
+const LATENCY_S: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// The upper ends of the classes of a time from violation to repair, in seconds.
+const REPAIR_S: &[f64] = &[1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0];
+/// The upper ends of the classes of a gap, relative.
+const GAPS: &[f64] = &[0.0, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0];
 
-/// How often something took how long.
-#[derive(Debug, Default)]
-pub struct Latency {
-    classes: [AtomicU64; LATENCY_MS.len() + 1],
-    sum_ms: AtomicU64,
+/// How often something was how large.
+#[derive(Debug)]
+pub struct Histogram {
+    ends: &'static [f64],
+    classes: Vec<AtomicU64>,
+    /// In millionths.
+    sum: AtomicU64,
 }
 
-impl Latency {
-    fn add(&self, ms: u64) {
-        let class = LATENCY_MS.iter().position(|end| ms <= *end).unwrap_or(LATENCY_MS.len());
-        self.classes[class].fetch_add(1, Ordering::Relaxed);
-        self.sum_ms.fetch_add(ms, Ordering::Relaxed);
+impl Histogram {
+    fn new(ends: &'static [f64]) -> Self {
+        Histogram { ends, classes: (0..=ends.len()).map(|_| AtomicU64::new(0)).collect(), sum: AtomicU64::new(0) }
     }
 
-    /// The number in each class of [`LATENCY_MS`], then the number beyond, and the sum of all in milliseconds.
-    pub fn read(&self) -> ([u64; LATENCY_MS.len() + 1], u64) {
-        (std::array::from_fn(|i| self.classes[i].load(Ordering::Relaxed)), self.sum_ms.load(Ordering::Relaxed))
+    fn add(&self, value: f64) {
+        let class = self.ends.iter().position(|end| value <= *end).unwrap_or(self.ends.len());
+        self.classes[class].fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add((value.max(0.0) * 1e6) as u64, Ordering::Relaxed);
     }
+
+    /// The upper end of each class with the number of values up to it; then the number and the sum of all values.
+    pub fn read(&self) -> (Vec<(f64, u64)>, u64, f64) {
+        let mut count = 0;
+        let mut below = Vec::with_capacity(self.ends.len());
+        for (i, class) in self.classes.iter().enumerate() {
+            count += class.load(Ordering::Relaxed);
+            below.extend(self.ends.get(i).map(|end| (*end, count)));
+        }
+        (below, count, self.sum.load(Ordering::Relaxed) as f64 / 1e6)
+    }
+}
+
+/// Rows that were forgotten because they were too old.
+#[derive(Debug, Default)]
+pub struct Forgotten {
+    /// Events.
+    pub events: AtomicU64,
+    /// Decisions.
+    pub decisions: AtomicU64,
+    /// Plans with their journals.
+    pub plans: AtomicU64,
+    /// Values of metrics.
+    pub metrics: AtomicU64,
+    /// Orders, idempotency keys, deliveries, tokens and replicas.
+    pub others: AtomicU64,
+    /// Attempts that failed.
+    pub failures: AtomicU64,
 }
 
 /// Counters since the start of the host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stats {
     /// Applications that this host leads now.
     pub led: AtomicI64,
@@ -63,8 +99,14 @@ pub struct Stats {
     pub decisions: AtomicU64,
     /// Of these, those that were proven.
     pub proven: AtomicU64,
+    /// Of these, those for which no placement keeps all rules.
+    pub infeasible: AtomicU64,
+    /// Of these, those that could not be made: a worker or the solver failed, or the time was over.
+    pub failed: AtomicU64,
     /// Plans begun.
     pub plans: AtomicU64,
+    /// Of these, those that turned an earlier change round, or went back to what ran before.
+    pub flaps: AtomicU64,
     /// Plans that wait for a person now or waited when they last changed.
     pub stuck: AtomicU64,
     /// Calls to drivers.
@@ -73,35 +115,138 @@ pub struct Stats {
     pub unwritten: AtomicU64,
     /// Decisions that wait for a worker now.
     pub queued: AtomicI64,
-    /// From the values of metrics or the order to the stored decision.
-    pub reaction: Latency,
-    /// From the beginning of a decision to its end.
-    pub deciding: Latency,
+    /// What the plans begun were to save per hour, less what they were to add, in 1e-9 of the currency unit.
+    pub predicted_nanos: AtomicI64,
+    /// What the plans that ended have saved per hour, less what they added, in 1e-9 of the currency unit.
+    pub realised_nanos: AtomicI64,
+    /// The relative gap that solved decisions left open.
+    pub gap: Histogram,
+    /// From the first broken rule until all hold again, in seconds.
+    pub repair: Histogram,
+    /// From the values of metrics or the order to the stored decision, in seconds.
+    pub reaction: Histogram,
+    /// From the beginning of a decision to its end, in seconds.
+    pub deciding: Histogram,
+    /// What was forgotten.
+    pub forgotten: Forgotten,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Stats {
+            led: AtomicI64::new(0),
+            broken: AtomicI64::new(0),
+            decisions: AtomicU64::new(0),
+            proven: AtomicU64::new(0),
+            infeasible: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            plans: AtomicU64::new(0),
+            flaps: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            unwritten: AtomicU64::new(0),
+            queued: AtomicI64::new(0),
+            predicted_nanos: AtomicI64::new(0),
+            realised_nanos: AtomicI64::new(0),
+            gap: Histogram::new(GAPS),
+            repair: Histogram::new(REPAIR_S),
+            reaction: Histogram::new(LATENCY_S),
+            deciding: Histogram::new(LATENCY_S),
+            forgotten: Forgotten::default(),
+        }
+    }
+}
+
+fn rise(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
 }
 
 impl Stats {
-    /// Counts what a step writes.
-    pub(super) fn count(&self, rows: &Commit, since: Since, now: UnixMs) {
-        let add = |counter: &AtomicU64, n: usize| counter.fetch_add(n as u64, Ordering::Relaxed);
-        add(&self.decisions, rows.decisions.len());
-        add(&self.proven, rows.decisions.iter().filter(|d| d.summary.proven).count());
-        let with = |status: &str| rows.plan_statuses.iter().filter(|p| p.status == status).count();
-        add(&self.plans, with("executing"));
-        add(&self.stuck, with("stuck"));
-        if let Some(begun) = since.0.filter(|_| !rows.decisions.is_empty()) {
-            self.reaction.add(now.ms_since(begun));
+    /// Counts what a step makes durable. `paid_nanos` is the price per hour of what ran before the plan that was under way
+    /// when the step began.
+    pub(super) fn count(
+        &self,
+        writes: &[Write],
+        state: &LoopState,
+        paid_nanos: Option<i64>,
+        since: Since,
+        now: UnixMs,
+    ) {
+        for write in writes {
+            match write {
+                Write::Decision(decision) => {
+                    self.count_decision(decision);
+                    if let Some(begun) = since.0 {
+                        self.reaction.add(now.ms_since(begun) as f64 / 1e3);
+                    }
+                }
+                Write::Notice(notice) => self.count_notice(notice, state, paid_nanos),
+                Write::State(_) | Write::Journal { .. } => {}
+            }
+        }
+    }
+
+    fn count_decision(&self, decision: &Decision) {
+        rise(&self.decisions, 1);
+        match &decision.answer {
+            Answer::Solved(solved) => {
+                rise(&self.proven, u64::from(solved.proven));
+                if let Some(gap) = solved.gap {
+                    self.gap.add(gap);
+                }
+            }
+            Answer::Infeasible { .. } => rise(&self.infeasible, 1),
+            Answer::Failed { .. } | Answer::Unknown => rise(&self.failed, 1),
+            Answer::Refused { .. } | Answer::Leaving => {}
+        }
+    }
+
+    fn count_notice(&self, notice: &Notice, state: &LoopState, paid_nanos: Option<i64>) {
+        match notice {
+            Notice::PlanBegan { .. } => {
+                rise(&self.plans, 1);
+                rise(&self.flaps, u64::from(state.history.changes.last().is_some_and(|change| change.flap)));
+                if let Course::Executing { plan, .. } = &state.course {
+                    let summary = &plan.content().summary;
+                    let saved = summary.cost_before_nanos.saturating_sub(summary.cost_after_nanos);
+                    self.predicted_nanos.fetch_add(saved, Ordering::Relaxed);
+                }
+            }
+            Notice::PlanEnded { .. } => {
+                if let Some(paid) = paid_nanos {
+                    let saved = paid.saturating_sub(state.running.cost().nanos());
+                    self.realised_nanos.fetch_add(saved, Ordering::Relaxed);
+                }
+            }
+            Notice::Stuck { .. } => rise(&self.stuck, 1),
+            Notice::Restored { after_ms: Some(ms) } => self.repair.add(*ms as f64 / 1e3),
+            _ => {}
         }
     }
 
     pub(super) fn decided(&self, ms: u64) {
-        self.deciding.add(ms);
+        self.deciding.add(ms as f64 / 1e3);
     }
 
     pub(super) fn called(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        rise(&self.calls, 1);
     }
 
     pub(super) fn unwritten(&self) {
-        self.unwritten.fetch_add(1, Ordering::Relaxed);
+        rise(&self.unwritten, 1);
+    }
+
+    pub(super) fn forgot(&self, pruned: &Pruned) {
+        let Pruned { events, decisions, plans, orders, metrics, others } = *pruned;
+        let kept = &self.forgotten;
+        for (counter, by) in [
+            (&kept.events, events),
+            (&kept.decisions, decisions),
+            (&kept.plans, plans),
+            (&kept.metrics, metrics),
+            (&kept.others, orders + others),
+        ] {
+            rise(counter, by);
+        }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cardinal_adapter::driver::simulated::{CloudState, SimulatedCloud};
@@ -9,23 +10,9 @@ use cardinal_store::{Before, MetricRow, NewModel, StoreOptions, StoreUrl};
 
 use super::*;
 use crate::decide::{InProcess, decide};
+use crate::decision::Held;
+use crate::simulate::tests::MODEL;
 use crate::state::{Course, LoopState, Order};
-
-const MODEL: &str = r#"
-application: shop
-components:
-  web:
-    cardinality: 2..12
-    requires: {cores: ">= 2", memory: ">= 4 GiB"}
-    placement: {location: [DE], cloud: public}
-    needs: [db]
-  db: {cardinality: 1, requires: {cores: ">= 4"}, placement: {location: [DE]}, moveable: false}
-metrics:
-  requests: {unit: 1/s, default: 100}
-slo:
-  capacity: web.cardinality * web.cores * 40 >= requests
-reconfigure: {every: 5m, mode: automatic}
-"#;
 
 /// A cloud two thousand times as fast as a real one.
 const SETTINGS: &str = r#"{"driver": {"kind": "simulated", "cloud": {"speed": 2000}}, "coalesce_ms": 10,
@@ -55,12 +42,17 @@ async fn store(at: &std::path::Path) -> Store {
 }
 
 async fn host(store: &Store, lease_ms: u64) -> Host {
+    host_with(store, lease_ms, None).await
+}
+
+async fn host_with(store: &Store, lease_ms: u64, retention: Option<RetentionOptions>) -> Host {
     let options = HostOptions {
         holder: holder("test", now()),
         lease_ms,
         poll_ms: 20,
         solvers: 2,
         cloud: CloudSettings::default(),
+        retention,
     };
     Host::start(store.clone(), Arc::new(InProcess), Arc::new(Offline), clock(), options).await.unwrap()
 }
@@ -154,6 +146,13 @@ async fn a_submitted_application_comes_to_run_and_follows_its_metrics() {
     }
     let stats = host.stats();
     assert!(stats.decisions.load(Ordering::Relaxed) >= 2 && stats.plans.load(Ordering::Relaxed) >= 2);
+    let (predicted, realised) =
+        (stats.predicted_nanos.load(Ordering::Relaxed), stats.realised_nanos.load(Ordering::Relaxed));
+    assert_eq!(predicted, -grown.running.cost().nanos(), "from nothing to what runs now");
+    assert_eq!(realised, predicted);
+    let (_, repairs, seconds) = stats.repair.read();
+    assert!(repairs == 1 && seconds > 0.0, "{:?}", stats.repair);
+    assert!(stats.gap.read().1 >= 2);
     host.stop().await;
 }
 
@@ -174,6 +173,7 @@ async fn an_application_without_a_driver_is_told_of_once_and_goes_on_when_it_has
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(told().await[0].event.body.contains("nobody"));
+    assert!(store.overview("shop").await.unwrap().broken.unwrap().contains("nobody"));
     // A new model is a reason to try again, and the same reason is not told again.
     store.replace(&model, lacking, None).await.unwrap();
     host.ping();
@@ -182,6 +182,61 @@ async fn an_application_without_a_driver_is_told_of_once_and_goes_on_when_it_has
     store.replace(&model, SETTINGS, None).await.unwrap();
     host.ping();
     until(&store, "shop", "it runs", |s| at_rest(s) && web(s) == 2).await;
+    let seen = store.overview("shop").await.unwrap();
+    assert_eq!((seen.broken, seen.glance.unwrap().course), (None, "idle".to_owned()));
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_is_too_large_is_refused_and_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    let host = host(&store, 5_000).await;
+    let mut huge = model("huge");
+    huge.text = huge.text.replace("cardinality: 2..12", "cardinality: 100000");
+    huge.digest = Digest::of_bytes(huge.text.as_bytes());
+    store.submit(&huge, SETTINGS).await.unwrap();
+    submit(&store, "shop").await;
+    host.ping();
+    until(&store, "shop", "it runs", |s| at_rest(s) && web(s) == 2).await;
+    let refused = until(&store, "huge", "it is decided", |s| s.decisions == 1 && s.course == Course::Idle).await;
+    assert!(refused.running.nodes.is_empty());
+    let row = store.decision("huge", 1).await.unwrap();
+    assert!(row.decision.len() < 20_000, "{}", row.decision.len());
+    let decision: Decision = serde_json::from_str(&row.decision).unwrap();
+    let Some(Held::Size { nodes: 100_001, nodes_max: 5_000, .. }) = decision.held else {
+        panic!("{decision:#?}");
+    };
+    assert!(row.summary.sentence.contains("raise `nodes_max`"), "{}", row.summary.sentence);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_old_is_forgotten_while_the_host_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    let retention = RetentionOptions { every_ms: 50, events_ms: 1, decisions_ms: 1, decisions_min: 1 };
+    let host = host_with(&store, 5_000, Some(retention)).await;
+    submit(&store, "shop").await;
+    host.ping();
+    until(&store, "shop", "it runs", |s| at_rest(s) && web(s) == 2).await;
+    measure(&store, "shop", 900.0).await;
+    host.ping();
+    until(&store, "shop", "it grows", |s| at_rest(s) && web(s) > 2).await;
+    let stats = host.stats();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    for _ in 0..500 {
+        if count(&stats.forgotten.decisions) > 0 && count(&stats.forgotten.plans) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(count(&stats.forgotten.events) > 0 && count(&stats.forgotten.plans) > 0, "{stats:?}");
+    assert_eq!(count(&stats.forgotten.failures), 0);
+    let left = store.decisions("shop", Before { number: None, limit: 10 }, None).await.unwrap().rows;
+    assert!(!left.is_empty());
+    // What runs is known all the same.
+    agrees(&store, "shop").await;
     host.stop().await;
 }
 

@@ -519,7 +519,7 @@ impl World<'_> {
         match &decision.answer {
             Answer::Solved(solved) => self.report.proven += u64::from(solved.proven),
             Answer::Leaving => {}
-            Answer::Infeasible | Answer::Unknown | Answer::Failed { .. } | Answer::Refused { .. } => {
+            Answer::Infeasible { .. } | Answer::Unknown | Answer::Failed { .. } | Answer::Refused { .. } => {
                 self.report.unanswered += 1;
             }
         }

@@ -13,7 +13,8 @@ use super::*;
 use crate::decide::InProcess;
 use crate::settings::Mode;
 
-const MODEL: &str = r#"
+/// An application of two components, one of which follows its load.
+pub(crate) const MODEL: &str = r#"
 application: shop
 components:
   web:

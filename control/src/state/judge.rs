@@ -46,8 +46,12 @@ impl ApplicationLoop {
             step.writes.push(Write::Notice(Notice::Violated { rules: newly.clone() }));
             self.wants(Trigger::Violated { rules: newly }, now);
         }
+        if !broken.is_empty() && self.state.violated.is_empty() {
+            self.state.violated_since = Some(now);
+        }
         if broken.is_empty() && !self.state.violated.is_empty() {
-            step.writes.push(Write::Notice(Notice::Restored));
+            let after_ms = self.state.violated_since.take().map(|since| now.ms_since(since));
+            step.writes.push(Write::Notice(Notice::Restored { after_ms }));
         }
         self.state.violated = broken;
     }
@@ -181,10 +185,7 @@ impl ApplicationLoop {
             _ => None,
         };
         self.ask_again_when_the_gate_opens(now, decision.verdict.as_ref());
-        if failed {
-            // What failed may work the next time.
-            self.state.regular_at = self.state.regular_at.min(now.plus_ms(self.state.settings.retry_ms));
-        }
+        self.ask_again_after_a_failure(now, failed);
         if let (Some(ruling), Some(plan)) = (&decision.ruling, &decision.plan) {
             self.tell_of_denial(plan, number, ruling, step);
         }
@@ -200,6 +201,18 @@ impl ApplicationLoop {
             _ if self.state.leaving && self.state.running.nodes.is_empty() => self.is_gone(step),
             _ => {}
         }
+    }
+
+    /// What failed may work the next time: soon at first, then later and later.
+    fn ask_again_after_a_failure(&mut self, now: UnixMs, failed: bool) {
+        if !failed {
+            self.state.undecided = 0;
+            return;
+        }
+        let settings = &self.state.settings;
+        let wait = settings.solve.retry_ms.saturating_mul(1 << self.state.undecided.min(20)).min(settings.retry_ms);
+        self.state.regular_at = self.state.regular_at.min(now.plus_ms(wait));
+        self.state.undecided = self.state.undecided.saturating_add(1);
     }
 
     /// A change that only time holds back is looked at again when its time has come, not only at the next regular one.

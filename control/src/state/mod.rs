@@ -204,7 +204,11 @@ pub enum Notice {
         rules: Vec<String>,
     },
     /// All rules hold again.
-    Restored,
+    Restored {
+        /// How long one of them was broken, in milliseconds; `None` when that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_ms: Option<u64>,
+    },
     /// Nodes are gone without our doing.
     NodesLost {
         /// Their names.
@@ -302,8 +306,14 @@ pub struct LoopState {
     pub not_before: UnixMs,
     /// How many plans failed without one that reached its target.
     pub failures: u32,
+    /// How many decisions could not be made without one that could.
+    #[serde(default)]
+    pub undecided: u32,
     /// Rules that are broken, as was last told.
     pub violated: BTreeSet<String>,
+    /// Since when one of them or another is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violated_since: Option<UnixMs>,
     /// Metrics that are too old, as was last told.
     pub stale: BTreeSet<String>,
     /// A person's pause.
@@ -370,6 +380,19 @@ pub enum Course {
     Gone,
 }
 
+impl Course {
+    /// The word for it, as in its stored form.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Course::Idle => "idle",
+            Course::Deciding { .. } => "deciding",
+            Course::Proposed { .. } => "proposed",
+            Course::Executing { .. } => "executing",
+            Course::Gone => "gone",
+        }
+    }
+}
+
 /// The loop of one application.
 #[derive(Clone, Debug)]
 pub struct ApplicationLoop {
@@ -409,7 +432,9 @@ impl ApplicationLoop {
             blind: false,
             not_before: now,
             failures: 0,
+            undecided: 0,
             violated: BTreeSet::new(),
+            violated_since: None,
             stale: BTreeSet::new(),
             pause: None,
             course: Course::Idle,
@@ -471,6 +496,7 @@ impl ApplicationLoop {
             Event::Metrics(readings) => self.take_metrics(readings),
             Event::Model { model, settings } => {
                 self.state.settings = *settings;
+                self.state.readings.retain(|name, _| resources.application.metric(name).is_some());
                 if model == self.state.model {
                     // Other numbers alone take no plan's ground away.
                     self.plan_regular(now);

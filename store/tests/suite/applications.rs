@@ -29,7 +29,7 @@ async fn a_submission_is_read_back_with_every_generation(site: Site) {
     let old = store.model("crm", 1).await.unwrap();
     assert_eq!((old.text.as_str(), old.version.by.as_str(), old.version.digest), ("one", "ann", digest("one")));
     assert_eq!(store.model_by_digest(digest("two")).await.unwrap().version, versions[0]);
-    assert!(matches!(store.model("crm", 3).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(store.model("crm", 3).await, Err(StoreError::Lacking { .. })));
     assert!(matches!(store.model_by_digest(digest("?")).await, Err(StoreError::NotFound { .. })));
     assert!(store.models("nobody").await.unwrap().is_empty());
 
@@ -105,7 +105,7 @@ async fn lists_go_by_name_in_pages_and_filters(site: Site) {
     loop {
         let part = store.applications(&page, &Filter::default()).await.unwrap();
         assert!(part.rows.len() <= 2);
-        seen.extend(part.rows.iter().map(|a| a.name.clone()));
+        seen.extend(part.rows.iter().map(|a| a.application.name.clone()));
         page.after = seen.last().cloned();
         if !part.more {
             break;
@@ -118,7 +118,7 @@ async fn lists_go_by_name_in_pages_and_filters(site: Site) {
     let names = async |filter: Filter| {
         let all = store.applications(&Page { after: None, limit: 100 }, &filter).await.unwrap();
         assert!(!all.more);
-        all.rows.into_iter().map(|a| a.name).collect::<Vec<_>>()
+        all.rows.into_iter().map(|a| a.application.name).collect::<Vec<_>>()
     };
     let named = |part: &str| Filter { status: None, name_contains: Some(part.to_owned()) };
     assert_eq!(names(Filter { status: Some(Status::Leaving), name_contains: None }).await, ["a"]);

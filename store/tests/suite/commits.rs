@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use cardinal_adapter::digest::Digest;
-use cardinal_store::{Before, Clash, Commit, JournalRow, PlanRow, PlanStatus, Status, StoreError};
+use cardinal_store::{
+    Before, Clash, Commit, Filter, Glance, JournalRow, Page, PlanRow, PlanStatus, Status, StoreError,
+};
 
 use crate::site::{START, Site, decision, event, lead, on_both, plan, state, submit};
 
 on_both!(
     everything_of_a_step_is_there_afterwards,
+    a_loop_is_seen_at_a_glance,
     nothing_of_a_refused_step_is_there,
     a_dropped_plan_may_be_proposed_anew_and_a_begun_one_is_never_written_over,
     a_journal_has_no_gap_and_is_never_written_over,
@@ -22,6 +25,33 @@ fn entry(plan: Digest, sequence: i64) -> JournalRow {
     JournalRow { plan, sequence, entry: format!("{{\"entry\":{sequence}}}") }
 }
 
+fn glance(course: &str) -> Glance {
+    let pause = "{\"by\":\"ann\"}".to_owned();
+    Glance { course: course.to_owned(), pause: Some(pause), violated: vec!["capacity".to_owned()] }
+}
+
+async fn a_loop_is_seen_at_a_glance(site: Site) {
+    let store = site.open().await;
+    submit(&store, "crm").await;
+    let seen = async || store.overview("crm").await.unwrap();
+    assert_eq!((seen().await.glance, seen().await.broken), (None, None));
+    let lease = lead(&store, &site, "r1").await;
+    let broken = Commit { broken: Some("no driver".to_owned()), ..Commit::default() };
+    store.commit(&lease, site.now(), &broken).await.unwrap();
+    assert_eq!((seen().await.glance, seen().await.broken.as_deref()), (None, Some("no driver")));
+    let idle = Commit { glance: Some(glance("idle")), ..state("one") };
+    store.commit(&lease, site.now(), &idle).await.unwrap();
+    assert_eq!((seen().await.glance, seen().await.broken), (Some(glance("idle")), None));
+    store.commit(&lease, site.now(), &broken).await.unwrap();
+    let listed = store.applications(&Page { after: None, limit: 9 }, &Filter::default()).await.unwrap().rows;
+    assert_eq!(listed, [seen().await]);
+    assert_eq!((&listed[0].glance, listed[0].broken.as_deref()), (&Some(glance("idle")), Some("no driver")));
+    // Another life of the name begins without what was seen of the last one.
+    store.remove("crm", "ann", START).await.unwrap();
+    submit(&store, "crm").await;
+    assert_eq!((seen().await.glance, seen().await.broken), (None, None));
+}
+
 async fn everything_of_a_step_is_there_afterwards(site: Site) {
     let store = site.open().await;
     submit(&store, "crm").await;
@@ -32,6 +62,8 @@ async fn everything_of_a_step_is_there_afterwards(site: Site) {
     let made = plan("crm", 1);
     let commit = Commit {
         state: Some("{\"state\":1}".to_owned()),
+        glance: Some(glance("executing")),
+        broken: None,
         decisions: vec![decision("crm", 1, "apply")],
         plans: vec![made.clone()],
         plan_statuses: vec![PlanStatus { plan: made.hash, status: "under-way".to_owned(), ended_at: None }],

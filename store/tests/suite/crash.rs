@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use cardinal_store::{Filter, Page, Store, StoreUrl};
+use cardinal_store::{Filter, Overview, Page, Store, StoreUrl};
 
 use crate::site::{KEY, START, Site, block_on, event, model, on_both};
 
@@ -91,7 +91,7 @@ fn nothing_acknowledged_is_lost(url: &StoreUrl, address: &str) {
             // What was never acknowledged is there as a whole or not at all.
             let page = Page { after: None, limit: 10_000 };
             let all = store.applications(&page, &Filter::default()).await.unwrap().rows;
-            for application in &all {
+            for Overview { application, .. } in &all {
                 assert_eq!(store.model(&application.name, 1).await.unwrap().text, text(&application.name));
             }
             assert!(all.len() <= acknowledged.len() + 2 * (round as usize + 1));
@@ -146,7 +146,7 @@ async fn who_gives_up_leaves_nothing_half_and_holds_nobody_up(site: Site) {
     store.announce(&[event("over", "{}")]).await.unwrap();
     let all = store.applications(&Page { after: None, limit: 1000 }, &Filter::default()).await.unwrap().rows;
     assert!(all.len() >= done, "{} of {done}", all.len());
-    for application in &all {
+    for Overview { application, .. } in &all {
         assert_eq!(store.model(&application.name, 1).await.unwrap().text, text(&application.name));
     }
     assert_eq!(store.last_event().await.unwrap(), i64::try_from(all.len()).unwrap() + 1);

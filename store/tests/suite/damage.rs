@@ -18,7 +18,7 @@ async fn submit(store: &Store, name: &str) -> Result<(), StoreError> {
 
 async fn names(store: &Store) -> Vec<String> {
     let all = store.applications(&Page { after: None, limit: 10_000 }, &Filter::default()).await.unwrap();
-    all.rows.into_iter().map(|a| a.name).collect()
+    all.rows.into_iter().map(|a| a.application.name).collect()
 }
 
 /// As a child whose files may not grow beyond a limit: submits until that fails, twice, lifts the limit, and goes on.
@@ -106,11 +106,13 @@ fn a_database_at_its_allowed_size_says_so_and_goes_on_when_that_is_raised() {
         assert!(error.to_string().contains("raise the limit"), "{error}");
         assert!(count > 10);
         assert_eq!(submit(&store, "again").await.unwrap_err().to_string(), error.to_string());
+        assert!(store.probe().await.unwrap_err().to_string().contains("raise the limit"));
         assert_eq!(names(&store).await.len(), count);
         store.close().await;
         assert!(fs::metadata(site.url.path().unwrap()).unwrap().len() <= 1 << 20);
 
         let store = Store::open(&site.url, &options(2 << 20)).await.unwrap();
+        store.probe().await.unwrap();
         submit(&store, "afterwards").await.unwrap();
         assert_eq!(names(&store).await.len(), count + 1);
     });

@@ -4,10 +4,11 @@ use cardinal_store::{Backend, SCHEMA_VERSION, Store, StoreError, StoreOptions, S
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 use crate::cluster;
-use crate::site::{KEY, Site, block_on, on_both, submit};
+use crate::site::{KEY, Site, block_on, lead, on_both, state, submit};
 
 on_both!(
     a_database_of_a_newer_program_is_refused,
+    a_database_of_an_older_program_is_brought_up_to_date,
     a_database_with_another_schema_is_refused,
     several_open_an_empty_database_one_after_the_other,
     who_open_an_empty_database_at_once_make_one_schema,
@@ -47,13 +48,28 @@ async fn reopen(site: &Site) -> Result<Store, StoreError> {
 
 async fn a_database_of_a_newer_program_is_refused(site: Site) {
     submit(&site.open().await, "crm").await;
-    execute(&site, "UPDATE _sqlx_migrations SET version = 99").await;
+    execute(&site, &format!("UPDATE _sqlx_migrations SET version = 99 WHERE version = {SCHEMA_VERSION}")).await;
     let error = reopen(&site).await.unwrap_err();
     assert!(matches!(error, StoreError::Version { found: 99, known: SCHEMA_VERSION }), "{error:?}");
     let words = error.to_string();
     assert!(words.contains("version 99") && words.contains("start the newer program"), "{words}");
-    execute(&site, &format!("UPDATE _sqlx_migrations SET version = {SCHEMA_VERSION}")).await;
+    execute(&site, &format!("UPDATE _sqlx_migrations SET version = {SCHEMA_VERSION} WHERE version = 99")).await;
     reopen(&site).await.unwrap().application("crm").await.unwrap();
+}
+
+async fn a_database_of_an_older_program_is_brought_up_to_date(site: Site) {
+    let store = site.open().await;
+    submit(&store, "crm").await;
+    let lease = lead(&store, &site, "r1").await;
+    store.commit(&lease, site.now(), &state("one")).await.unwrap();
+    store.close().await;
+    for undo in ["DROP TABLE glances", "DROP TABLE probes", "DELETE FROM _sqlx_migrations WHERE version = 2"] {
+        execute(&site, undo).await;
+    }
+    let store = reopen(&site).await.unwrap();
+    assert_eq!(store.loop_state("crm").await.unwrap().as_deref(), Some("one"));
+    assert_eq!(store.overview("crm").await.unwrap().glance, None);
+    store.probe().await.unwrap();
 }
 
 async fn a_database_with_another_schema_is_refused(site: Site) {

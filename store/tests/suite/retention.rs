@@ -1,10 +1,17 @@
 //! Forgetting what is too old, and nothing else.
 
-use cardinal_store::{Before, Commit, Failure, JournalRow, NewToken, NewWebhook, PlanStatus, Pruned, Retention, Scope};
+use cardinal_adapter::time::UnixMs;
+use cardinal_store::{
+    Before, Commit, Failure, JournalRow, MetricRow, NewToken, NewWebhook, PlanStatus, Pruned, Retention, Scope,
+};
 
 use crate::site::{START, Site, decision, event, lead, on_both, plan, submit};
 
 on_both!(what_is_too_old_and_not_needed_is_forgotten);
+
+fn until(before: UnixMs) -> Retention {
+    Retention { events_before: before, decisions_before: before, decisions_min: 2 }
+}
 
 async fn what_is_too_old_and_not_needed_is_forgotten(site: Site) {
     let store = site.open().await;
@@ -27,6 +34,8 @@ async fn what_is_too_old_and_not_needed_is_forgotten(site: Site) {
         ..Commit::default()
     };
     store.commit(&lease, site.now(), &commit).await.unwrap();
+    let value = MetricRow { name: "load".to_owned(), value: 1.0, at: START, labels: None };
+    store.put_metrics("crm", &[value], START).await.unwrap();
     let token = NewToken { name: "old".to_owned(), scope: Scope::Viewer, applications: None, expires_at: Some(START) };
     store.create_token(token, START).await.unwrap();
     let new =
@@ -38,11 +47,11 @@ async fn what_is_too_old_and_not_needed_is_forgotten(site: Site) {
     store.delivered(&hook.id, 2, 200).await.unwrap();
 
     let now = START.plus_s(1_000_000);
-    let nothing = store.prune(Retention { before: START, decisions_min: 2 }, START).await.unwrap();
+    let nothing = store.prune(until(START), START).await.unwrap();
     assert_eq!(nothing, Pruned::default(), "all is from that time or later");
-    let pruned = store.prune(Retention { before: now, decisions_min: 2 }, now).await.unwrap();
+    let pruned = store.prune(until(now), now).await.unwrap();
     // Event 3 is still to be delivered and event 4 to be queued; plan 2 has not ended; the last two decisions stay.
-    assert_eq!((pruned.events, pruned.decisions, pruned.plans, pruned.orders), (2, 3, 1, 1));
+    assert_eq!((pruned.events, pruned.decisions, pruned.plans, pruned.orders, pruned.metrics), (2, 3, 1, 1, 1));
     let events = store.events_after(0, None, &[], 10).await.unwrap();
     assert_eq!(events.iter().map(|e| e.id).collect::<Vec<_>>(), [3, 4]);
     let left = store.decisions("crm", Before { number: None, limit: 9 }, None).await.unwrap().rows;
@@ -59,6 +68,6 @@ async fn what_is_too_old_and_not_needed_is_forgotten(site: Site) {
     store.delivery_failed(&hook.id, 3, &failure).await.unwrap();
     store.enqueue_deliveries(now).await.unwrap();
     store.delivered(&hook.id, 4, 200).await.unwrap();
-    assert_eq!(store.prune(Retention { before: now, decisions_min: 2 }, now).await.unwrap().events, 2);
+    assert_eq!(store.prune(until(now), now).await.unwrap().events, 2);
     assert_eq!(store.last_event().await.unwrap(), 4, "numbers go on");
 }
