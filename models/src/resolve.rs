@@ -12,9 +12,11 @@ mod currency;
 mod data;
 mod division;
 mod graph;
+mod measure;
 mod metrics;
 mod names;
 mod objective;
+mod slo;
 mod soft;
 mod structure;
 
@@ -131,7 +133,7 @@ impl Resolver<'_> {
         self.component_scope();
         self.traffic_scope();
         self.choices();
-        let metrics = self.metrics();
+        let mut metrics = self.metrics();
         let offers = self.catalog();
         let components = self.components();
         let structure = self.structure(&components);
@@ -139,7 +141,12 @@ impl Resolver<'_> {
         let commitments = self.commitments();
         let data = self.data();
         let links = self.links();
-        let (constraints, mut soft) = self.constraints(&links);
+        let (mut constraints, mut soft) = self.constraints(&links);
+        let mut slos = self.slo_rules();
+        let (budgets, rules): (Vec<_>, Vec<_>) = self.error_budgets(&mut metrics).into_iter().unzip();
+        constraints.extend(budgets);
+        slos.extend(rules);
+        let events = self.events(&constraints);
         let (objective, later) = self.objectives(&mut soft);
         let (every_s, mode) = self.reconfigure();
         // Of formulas that could not be read nobody knows what they mention.
@@ -157,6 +164,8 @@ impl Resolver<'_> {
             quotas,
             commitments,
             soft,
+            slos,
+            events,
             data,
             links,
             objective,

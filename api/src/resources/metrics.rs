@@ -163,7 +163,7 @@ pub struct MetricView {
     pub unit: Option<String>,
     /// The value that a decision would use; null when it is computed or missing.
     pub value: Option<f64>,
-    /// How good it is: `fresh`, `held` (not measured lately), `default` (never measured), `fall-back` (too old to be
+    /// How good it is: `fresh`, `partial` (the window is not filled yet), `held` (not measured lately), `default` (never measured), `fall-back` (too old to be
     /// held), `computed` or `missing`.
     #[schema(value_type = String)]
     pub quality: Quality,
@@ -210,5 +210,5 @@ pub async fn show(
 
 /// Stored values as the loop takes them.
 pub fn readings(rows: &[MetricRow]) -> Readings {
-    rows.iter().map(|row| (row.name.clone(), MetricReading { value: row.value, at: row.at })).collect()
+    rows.iter().map(|row| (row.name.clone(), MetricReading::new(row.value, row.at))).collect()
 }

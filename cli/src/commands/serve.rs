@@ -8,7 +8,7 @@ use std::time::Duration;
 use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_api::outbound::Outbound;
 use cardinal_api::{Loop, Options, Parts, Service, Tls};
-use cardinal_control::host::{Host, HostOptions, InWorkers, LATENCY_MS, Latency, Stats, holder};
+use cardinal_control::host::{Host, HostOptions, InWorkers, LATENCY_MS, Latency, Monitors, Stats, holder};
 use cardinal_edge::failure::{Exit, Failure};
 use cardinal_edge::finding::Finding;
 use cardinal_worker::{Pool, Program};
@@ -51,6 +51,10 @@ impl Loop for Pinged {
         if let Some(host) = &self.0 {
             host.ping();
         }
+    }
+
+    fn monitors(&self) -> Option<Arc<Monitors>> {
+        self.0.as_ref().map(Host::monitors)
     }
 }
 

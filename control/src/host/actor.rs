@@ -11,6 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::driver::{DriverError, Hands};
+use super::monitor::{Evidence, evidence};
 use super::record::{self, Ground};
 use super::resources::{self, LoadError, Loaded};
 use super::stats::Since;
@@ -108,6 +109,7 @@ impl Actor {
                 }
             }
         };
+        shared.monitors.watch(&application.name, &loaded.resources.application);
         let (answers, inbox) = mpsc::unbounded_channel();
         let outside = answers.clone();
         let actor = Actor {
@@ -203,6 +205,7 @@ impl Actor {
         if settings.driver != self.driver {
             self.hands = Hands::of(&self.shared, &application.name, &settings.driver).await?;
         }
+        self.shared.monitors.watch(&application.name, &loaded.resources.application);
         (self.loaded, self.driver, self.generation) = (loaded, settings.driver.clone(), application.generation);
         events.push((Event::Model { model: self.loaded.model, settings: Box::new(settings) }, Since::none()));
         Ok(())
@@ -379,7 +382,8 @@ async fn journal(store: &Store, plan: cardinal_adapter::digest::Digest) -> Resul
 
 /// A value as the loop takes it.
 pub fn reading(row: cardinal_store::MetricRow) -> (String, MetricReading) {
-    (row.name, MetricReading { value: row.value, at: row.at })
+    let Evidence { samples, partial, .. } = evidence(row.labels.as_deref());
+    (row.name, MetricReading { value: row.value, at: row.at, samples, partial })
 }
 
 /// Puts the rows of a later step behind those of an earlier one.

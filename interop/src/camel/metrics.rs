@@ -326,17 +326,11 @@ impl<'a> Metrics<'a> {
             };
             conversion.report.decide(written, format!("called '{name}': {why}"));
         }
-        let document = match properties {
-            MetricProperties {
-                formula: Some(formula),
-                description: None,
-                component: None,
-                aggregate: None,
-                window: None,
-                unit: None,
-                default: None,
-            } => MetricDocument::Formula(formula),
-            properties => MetricDocument::Full(properties),
+        let formula = properties.formula.clone();
+        let alone = MetricProperties { formula: formula.clone(), ..MetricProperties::default() };
+        let document = match formula {
+            Some(formula) if properties == alone => MetricDocument::Formula(formula),
+            _ => MetricDocument::Full(properties),
         };
         let meaning = Meaning::Value(names::in_formula(&name));
         conversion.document.metrics.0.push((Spanned::new(name, tree::spanned_name(metric).span), document));
