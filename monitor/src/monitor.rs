@@ -18,9 +18,9 @@ use crate::window::Samples;
 pub struct Limits {
     /// The most series. Default: 10,000.
     pub series_max: usize,
-    /// The most labels of a series. Default: 64.
+    /// The most labels of a series. Default: 128.
     pub labels_max: usize,
-    /// The most bytes of the labels of a series. Default: 4096.
+    /// The most bytes of the labels of a series. Default: 8192.
     pub label_bytes_max: usize,
     /// So far in the future, in milliseconds, a point may be measured, because clocks differ. Default: 1 minute.
     pub ahead_ms: i64,
@@ -31,7 +31,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { series_max: 10_000, labels_max: 64, label_bytes_max: 4096, ahead_ms: 60_000, idle_ms: 900_000 }
+        Limits { series_max: 10_000, labels_max: 128, label_bytes_max: 8192, ahead_ms: 60_000, idle_ms: 900_000 }
     }
 }
 
@@ -76,6 +76,8 @@ struct Gathered {
     first_ms: Option<i64>,
     /// What its series consist of.
     kind: Option<Kind>,
+    /// What the values of histograms are multiplied by: their buckets stay as they come.
+    scale: Option<f64>,
 }
 
 /// The samples of one part of the deployment.
@@ -162,7 +164,7 @@ impl Monitor {
     /// A new series; none when no metric takes it.
     fn begin(&mut self, arrival: &Arrival<'_>, kind: Kind) -> Result<Option<usize>, Refusal> {
         let plan = self.plan.clone();
-        let mut uses = Vec::new();
+        let (mut uses, mut scales) = (Vec::new(), Vec::new());
         for (metric, measured) in plan.takers(arrival) {
             let measure = &measured.measure;
             let by_number = matches!(measure.window, Window::SlidingSamples(_) | Window::TumblingSamples(_));
@@ -171,7 +173,19 @@ impl Monitor {
             if cannot || self.metrics[metric].kind.is_some_and(|known| known != kind) {
                 return Err(Refusal::Kind);
             }
-            let factor = if is_histogram { 1.0 } else { measured.factor(arrival.unit)? };
+            let factor = match (is_histogram, measure.fold.is_of_counter()) {
+                // What rises is the number of measurements.
+                (true, true) => measured.factor(None)?,
+                (true, false) => {
+                    let scale = measured.factor(arrival.unit)?;
+                    if self.metrics[metric].scale.is_some_and(|known| known != scale) {
+                        return Err(Refusal::Unit);
+                    }
+                    scales.push((metric, scale));
+                    1.0
+                }
+                (false, _) => measured.factor(arrival.unit)?,
+            };
             let counter = if measure.fold.is_of_counter() { Counter::new(measure.window) } else { None };
             uses.push(Use { metric, group: 0, factor, counter, is_whole: measure.fold == Fold::Last });
         }
@@ -180,6 +194,9 @@ impl Monitor {
         }
         if self.by_key.len() >= self.limits.series_max {
             return Err(Refusal::Series);
+        }
+        for (metric, scale) in scales {
+            self.metrics[metric].scale = Some(scale);
         }
         for use_ in &mut uses {
             use_.group = self.group(use_.metric, plan.group(use_.metric, arrival));
@@ -375,7 +392,8 @@ fn read_one(plan: &Plan, metric: usize, gathered: &Gathered, rises: &[Parts], no
             ((rise.count > 0).then_some(rise.sum), rise.count, rise.newest_ms)
         } else {
             let stat: Stat = group.samples.read(now_ms);
-            (stat.value(measure.fold).filter(|_| stat.count > 0), stat.count, stat.newest_ms())
+            let scale = gathered.scale.unwrap_or(1.0);
+            (stat.value(measure.fold).filter(|_| stat.count > 0).map(|v| v * scale), stat.count, stat.newest_ms())
         };
         let Some(value) = value else { continue };
         groups.push((group.name.clone(), value));

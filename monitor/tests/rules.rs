@@ -272,6 +272,18 @@ fn histograms_give_percentiles_means_and_counts() {
 }
 
 #[test]
+fn the_unit_of_histograms_is_converted_and_must_be_one() {
+    let mut monitor = monitor("  load: {unit: ms, aggregate: p50, window: 5m}");
+    let mut sent = Sent::new(90, delta(NOW - 100 * SECOND));
+    sent.unit = Some("s");
+    sent.to(&mut monitor, Point::Histogram(&explicit(&[0, 10, 0, 0]))).unwrap();
+    assert_eq!(value(&mut monitor, "load"), Some(150_000.0));
+    sent.unit = Some("ms");
+    sent.labels.set("instance", "b");
+    assert_eq!(sent.to(&mut monitor, Point::Histogram(&explicit(&[0, 10, 0, 0]))), Err(Refusal::Unit));
+}
+
+#[test]
 fn exponential_histograms_are_merged_over_scales() {
     let mut monitor = monitor("  p50: {source: load, aggregate: p50, window: 5m}");
     let one = |scale: i32, index: i32, n: u64| {

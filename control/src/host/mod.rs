@@ -35,7 +35,7 @@ mod stats;
 mod tests;
 
 use actor::Actor;
-pub use actor::ActorError;
+pub use actor::{ActorError, reading};
 use decider::without_answer;
 pub use decider::{Decider, InWorkers, answer, job};
 pub use driver::{DriverError, Hands, Wire};

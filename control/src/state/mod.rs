@@ -31,6 +31,8 @@ mod carry;
 mod judge;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watch_tests;
 
 /// What happens to an application.
 #[derive(Clone, Debug)]

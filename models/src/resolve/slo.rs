@@ -158,7 +158,9 @@ impl Resolver<'_> {
             }
             let (Some(bad), Some(total)) = (bad, total) else { continue };
             for burn in burns {
+                // Rounded to what a person would write: 1 - 0.999 is no exact thousandth.
                 let limit = (1.0 - target) * burn.share * window_s / burn.over_s;
+                let limit = (limit * 1e12).round() / 1e12;
                 let spent = [burn.over_s, burn.and_s].map(|seconds| {
                     let wrong = self.over(metrics, bad, seconds);
                     let all = self.over(metrics, total, seconds);
