@@ -8,7 +8,7 @@
 CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 
-.PHONY: all setup build demo test lint bench peers fuzz conformance install
+.PHONY: all setup build demo test lint bench peers fuzz conformance monitoring-conformance install
 
 all: build
 
@@ -42,6 +42,9 @@ fuzz: setup
 
 conformance: build
 	scripts/conformance $(TARGET)/release/cardinal
+
+monitoring-conformance: build
+	scripts/monitoring-conformance $(TARGET)/release/cardinal
 
 install: setup
 	$(CARGO) install --locked --path cli

@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use cardinal_monitor::Refusal;
+
 use crate::service::Service;
 
 /// Bounds of the histogram of durations, in seconds.
@@ -20,6 +22,8 @@ pub struct Counters {
     metric_values: AtomicU64,
     connections: AtomicU64,
     connections_refused: AtomicU64,
+    samples_shed: AtomicU64,
+    samples_malformed: AtomicU64,
     webhooks_delivered: AtomicU64,
     webhooks_failed: AtomicU64,
 }
@@ -50,6 +54,16 @@ impl Counters {
     /// Values of metrics came in.
     pub fn metric_values(&self, count: u64) {
         self.metric_values.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// A message of samples was not taken, because there was too much to do or nobody to take it.
+    pub fn shed(&self) {
+        self.samples_shed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message of samples could not be read.
+    pub fn malformed(&self) {
+        self.samples_malformed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A webhook was called.
@@ -89,6 +103,7 @@ impl Counters {
             // Writing to a text cannot fail.
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
+        self.samples(&mut out, service);
         let name = "cardinal_webhook_posts_total";
         let _ = writeln!(out, "# HELP {name} Posts to webhooks.\n# TYPE {name} counter");
         let posts = [("delivered", &self.webhooks_delivered), ("failed", &self.webhooks_failed)];
@@ -96,6 +111,27 @@ impl Counters {
             let _ = writeln!(out, "{name}{{result=\"{result}\"}} {}", get(counter));
         }
         out
+    }
+
+    fn samples(&self, out: &mut String, service: &Service) {
+        let (tally, series) = service.host.monitors().map(|monitors| monitors.figures()).unwrap_or_default();
+        let name = "cardinal_samples_total";
+        let _ = writeln!(out, "# HELP {name} Samples that came in, by what became of them.\n# TYPE {name} counter");
+        for (result, count) in [("taken", tally.taken), ("unused", tally.unused), ("repeated", tally.repeated)] {
+            let _ = writeln!(out, "{name}{{result=\"{result}\"}} {count}");
+        }
+        let name = "cardinal_samples_refused_total";
+        let _ = writeln!(out, "# HELP {name} Samples that were refused, by reason.\n# TYPE {name} counter");
+        for (refusal, count) in Refusal::ALL.into_iter().zip(tally.refused) {
+            let _ = writeln!(out, "{name}{{reason=\"{}\"}} {count}", refusal.word());
+        }
+        let name = "cardinal_sample_messages_refused_total";
+        let _ = writeln!(out, "# HELP {name} Messages of samples that were not taken.\n# TYPE {name} counter");
+        for (reason, counter) in [("overload", &self.samples_shed), ("malformed", &self.samples_malformed)] {
+            let _ = writeln!(out, "{name}{{reason=\"{reason}\"}} {}", get(counter));
+        }
+        let name = "cardinal_series";
+        let _ = writeln!(out, "# HELP {name} Series that are followed.\n# TYPE {name} gauge\n{name} {series}");
     }
 
     fn requests(&self, out: &mut String) {

@@ -34,6 +34,9 @@ pub struct Options {
     pub rate_per_s: f64,
     /// Requests of one token that may come at once. Default: 2000.
     pub burst: f64,
+    /// The most messages of samples that are unpacked at a time, each up to 16 MiB; others wait, and get 503 after 2
+    /// seconds. Default: 4.
+    pub ingest_max: usize,
     /// The most open event streams. Default: 1000.
     pub streams_max: usize,
     /// The longest time limit that a solve may ask for, in milliseconds. Default: 10 minutes.
@@ -81,6 +84,7 @@ impl Default for Options {
             requests_max: 512,
             rate_per_s: 1000.0,
             burst: 2000.0,
+            ingest_max: 4,
             streams_max: 1000,
             solve_ms_max: 600_000,
             solve_at_once_ms_max: 30_000,
@@ -116,6 +120,7 @@ impl Options {
             ("header_ms", self.header_ms),
             ("idle_ms", self.idle_ms),
             ("requests_max", self.requests_max as u64),
+            ("ingest_max", self.ingest_max as u64),
             ("streams_max", self.streams_max as u64),
             ("solve_ms_max", self.solve_ms_max),
             ("solves_max", self.solves_max as u64),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use cardinal_adapter::time::UnixMs;
+use cardinal_control::host::Monitors;
 use cardinal_store::Store;
 use cardinal_worker::Pool;
 use tokio::sync::{Semaphore, watch};
@@ -20,6 +21,11 @@ use crate::rate::Rate;
 pub trait Loop: Send + Sync {
     /// Something of this application has changed in the store; look at it now.
     fn ping(&self, application: &str);
+
+    /// Where samples of the applications go that this process leads; none without loops.
+    fn monitors(&self) -> Option<Arc<Monitors>> {
+        None
+    }
 }
 
 /// No loop in this process: another replica, or nobody, looks at the store.
@@ -62,6 +68,8 @@ pub struct Inner {
     pub(crate) counters: Counters,
     /// Requests that are worked on.
     pub(crate) requests: Arc<Semaphore>,
+    /// Messages of samples that are unpacked.
+    pub(crate) ingest: Arc<Semaphore>,
     /// Open event streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Solves that run.
@@ -94,6 +102,7 @@ impl Service {
             jobs: Jobs::default(),
             counters: Counters::default(),
             requests: Arc::new(Semaphore::new(options.requests_max)),
+            ingest: Arc::new(Semaphore::new(options.ingest_max)),
             streams: Arc::new(Semaphore::new(options.streams_max)),
             solves: Arc::new(Semaphore::new(options.solves_max)),
             solves_asked: Arc::default(),

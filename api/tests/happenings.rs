@@ -224,7 +224,8 @@ fn people_order_what_fits_what_is_under_way() {
     let plan = plan();
     let hash = plan.hash().to_string();
     let until = UnixMs(server.now() + 1);
-    let proposed = Course::Proposed { plan: std::sync::Arc::new(plan.clone()), decision: 1, until, grounds: Default::default() };
+    let proposed =
+        Course::Proposed { plan: std::sync::Arc::new(plan.clone()), decision: 1, until, grounds: Default::default() };
     record(&server, proposed);
     assert_eq!(server.get("/v1/applications/shop").expect(200)["course"], "proposed");
     assert_eq!(server.get("/v1/applications/shop/deployment").expect(200)["plan"], hash);

@@ -14,7 +14,7 @@ use cardinal_adapter::gate::{
 use cardinal_adapter::plan::lint::{Expectation, lint};
 use cardinal_adapter::plan::{Plan, PlanRequest};
 use cardinal_adapter::rules::Rules;
-use cardinal_models::application::Application;
+use cardinal_models::application::{Application, Metric};
 use cardinal_models::catalog::Catalog;
 use cardinal_models::placement::{DeployedComponent, DeployedData, DeployedNodes, Deployment, NodeGroup, Placement};
 use cardinal_models::snapshot::Snapshot;
@@ -86,7 +86,11 @@ pub fn decide(input: &DecisionInput, resources: &Resources, solver: &dyn Solver)
             triggers: input.triggers.clone(),
             input: input.digest(),
             saw,
-            running: running::score(&snapshot),
+            running: running::score(&snapshot).map(|mut score| {
+                // What has not lasted is no reason to change anything yet.
+                score.violated.retain(|name| !input.pending.contains(name));
+                score
+            }),
             answer: Answer::Unknown,
             figures: None,
             verdict: None,
@@ -136,14 +140,16 @@ struct Draft<'a> {
 impl Draft<'_> {
     fn solve(&mut self, snapshot: &Snapshot, solver: &dyn Solver) {
         let settings = &self.input.settings;
-        let refused = |seen: &&SeenMetric| seen.quality == Quality::Missing && seen.age_ms.is_some();
-        if settings.metrics.then == WhenStale::Refuse {
-            let metrics: Vec<String> = self.decision.saw.iter().filter(refused).map(|s| s.name.clone()).collect();
-            if !metrics.is_empty() {
-                self.decision.sentence = format!("No decision: the values of {} are too old.", metrics.join(", "));
-                self.decision.answer = Answer::Refused { metrics };
-                return;
-            }
+        let refused = |(seen, metric): (&SeenMetric, &Metric)| {
+            let is_old = seen.quality == Quality::Missing && seen.age_ms.is_some();
+            (is_old && settings.metrics.of(metric).then == WhenStale::Refuse).then(|| seen.name.clone())
+        };
+        let metrics: Vec<String> =
+            self.decision.saw.iter().zip(&self.application.metrics).filter_map(refused).collect();
+        if !metrics.is_empty() {
+            self.decision.sentence = format!("No decision: the values of {} are too old.", metrics.join(", "));
+            self.decision.answer = Answer::Refused { metrics };
+            return;
         }
         let limits = Settings {
             time_limit: Some(Duration::from_millis(settings.solve.time_limit_ms)),

@@ -42,6 +42,9 @@ pub struct DecisionInput {
     pub unavailable: BTreeSet<String>,
     /// True while a person has paused the application: what is decided is recorded and not done.
     pub paused: bool,
+    /// SLOs that do not hold and do not count as violated yet, because it has not lasted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pending: BTreeSet<String>,
     /// The numbers.
     pub settings: LoopSettings,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cardinal_adapter::time::UnixMs;
 use cardinal_models::application::{Application, Metric};
+pub use cardinal_models::document::WhenStale;
 use serde::{Deserialize, Serialize};
 
 /// A value of a metric.
@@ -13,15 +14,21 @@ pub struct MetricReading {
     pub value: f64,
     /// When it was measured.
     pub at: UnixMs,
+    /// How many samples it is made of; `None` for a value that was given as such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
+    /// True when samples came in for less than the length of the window.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// When the value is not what was measured but what to be ready for: how it came about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
 }
 
 impl MetricReading {
-    /// A value as it was measured.
-    pub fn measured(value: f64, at: UnixMs) -> Self {
-        MetricReading { value, at, forecast: None }
+    /// A value that was given as such.
+    pub fn new(value: f64, at: UnixMs) -> Self {
+        MetricReading { value, at, samples: None, partial: false, forecast: None }
     }
 }
 
@@ -77,23 +84,14 @@ impl Default for MetricPolicy {
     }
 }
 
-/// What happens when a value can no longer be held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WhenStale {
-    /// The default of the model is used; where it has none, no decision is made.
-    #[default]
-    FallBack,
-    /// No decision is made.
-    Refuse,
-}
-
 /// How good a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quality {
     /// Measured lately.
     Fresh,
+    /// Measured lately, by samples that do not fill the window yet.
+    Partial,
     /// Measured some time ago, and held.
     Held,
     /// The default of the model, because nothing was ever measured.
@@ -116,6 +114,9 @@ pub struct SeenMetric {
     /// How long ago it was measured, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<u64>,
+    /// How many samples it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
     /// How good it is.
     pub quality: Quality,
     /// When the value is what to be ready for: how it came about.
@@ -130,6 +131,7 @@ pub fn see(application: &Application, readings: &Readings, policy: &MetricPolicy
 
 fn see_one(metric: &Metric, readings: &Readings, policy: &MetricPolicy, now: UnixMs) -> SeenMetric {
     let name = metric.name.to_string();
+    let policy = policy.of(metric);
     let reading = readings.get(metric.name.as_ref()).filter(|r| r.value.is_finite());
     let age_ms = reading.map(|r| now.ms_since(r.at));
     let without = |quality_of_default: Quality| match (&metric.formula, metric.default) {
@@ -138,28 +140,56 @@ fn see_one(metric: &Metric, readings: &Readings, policy: &MetricPolicy, now: Uni
         (None, None) => (None, Quality::Missing),
     };
     let (value, quality) = match (reading, age_ms) {
-        (Some(reading), Some(age)) if age <= policy.max_age_ms => (Some(reading.value), Quality::Fresh),
-        (Some(reading), Some(age)) if age <= policy.max_age_ms.saturating_add(policy.hold_ms) => {
-            (Some(reading.value), Quality::Held)
+        (Some(reading), Some(age)) if age <= policy.max_age_ms => {
+            (Some(reading.value), if reading.partial { Quality::Partial } else { Quality::Fresh })
         }
+        (Some(reading), Some(age)) if age <= policy.end_ms() => (Some(reading.value), Quality::Held),
         (Some(_), _) if policy.then == WhenStale::Refuse => (None, Quality::Missing),
         (Some(_), _) => without(Quality::FallBack),
         (None, _) => without(Quality::Default),
     };
-    let used = matches!(quality, Quality::Fresh | Quality::Held);
-    SeenMetric { name, value, age_ms, quality, forecast: reading.and_then(|r| r.forecast).filter(|_| used) }
+    let used = matches!(quality, Quality::Fresh | Quality::Partial | Quality::Held);
+    let samples = reading.and_then(|r| r.samples);
+    let forecast = reading.and_then(|r| r.forecast).filter(|_| used);
+    SeenMetric { name, value, age_ms, samples, quality, forecast }
+}
+
+impl MetricPolicy {
+    /// The policy for a metric: what its model says of it, else this.
+    pub fn of(&self, metric: &Metric) -> MetricPolicy {
+        let own = &metric.ageing;
+        MetricPolicy {
+            max_age_ms: own.max_age_ms.unwrap_or(self.max_age_ms),
+            hold_ms: own.hold_ms.unwrap_or(self.hold_ms),
+            then: own.then.unwrap_or(self.then),
+        }
+    }
+
+    /// The age at which a value can no longer be held, in milliseconds.
+    fn end_ms(&self) -> u64 {
+        self.max_age_ms.saturating_add(self.hold_ms)
+    }
 }
 
 /// The metrics whose values can no longer be held, by name.
 pub fn stale(application: &Application, readings: &Readings, policy: &MetricPolicy, now: UnixMs) -> Vec<String> {
-    let limit = policy.max_age_ms.saturating_add(policy.hold_ms);
-    let known = |name: &str| application.metric(name).is_some();
-    let old = readings.iter().filter(|(name, reading)| known(name) && now.ms_since(reading.at) > limit);
-    old.map(|(name, _)| name.clone()).collect()
+    let metric = |name: &str| application.metric(name).map(|id| &application.metrics[id.index()]);
+    let is_old = |name: &str, reading: &MetricReading| {
+        metric(name).is_some_and(|metric| now.ms_since(reading.at) > policy.of(metric).end_ms())
+    };
+    readings.iter().filter(|(name, reading)| is_old(name, reading)).map(|(name, _)| name.clone()).collect()
 }
 
 /// When the next value becomes too old to be held; `None` when none will.
-pub fn next_stale(readings: &Readings, policy: &MetricPolicy, now: UnixMs) -> Option<UnixMs> {
-    let limit = policy.max_age_ms.saturating_add(policy.hold_ms).saturating_add(1);
-    readings.values().map(|r| r.at.plus_ms(limit)).filter(|at| *at > now).min()
+pub fn next_stale(
+    application: &Application,
+    readings: &Readings,
+    policy: &MetricPolicy,
+    now: UnixMs,
+) -> Option<UnixMs> {
+    let ends = readings.iter().map(|(name, reading)| {
+        let own = application.metric(name).map(|id| policy.of(&application.metrics[id.index()]));
+        reading.at.plus_ms(own.unwrap_or(*policy).end_ms().saturating_add(1))
+    });
+    ends.filter(|at| *at > now).min()
 }

@@ -2,7 +2,9 @@
 //! checker work on. Made from a [`crate::document::ModelDocument`] by [`crate::resolve`].
 
 mod data;
+mod measure;
 mod objective;
+mod slo;
 
 pub use data::{DataId, DataSource, End, Home, Link, LinkId};
 
@@ -17,7 +19,9 @@ use crate::quantity::{Bytes, Cores};
 use crate::span::Span;
 use crate::unit::Unit;
 
+pub use measure::{Ageing, Fold, Measure, Window};
 pub use objective::{Direction, Objective, Soft, Tolerance, Weighted};
+pub use slo::{EventRule, Pattern, Severity, SloRule};
 
 /// Index of a component in [`Application::components`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +72,10 @@ pub struct Application {
     pub links: Vec<Link>,
     /// Constraints that may be violated at a price, which the first objective pays.
     pub soft: Vec<Soft>,
+    /// How the violations of SLOs are judged over time; those that count at once have none.
+    pub slos: Vec<SloRule>,
+    /// Patterns of violations.
+    pub events: Vec<EventRule>,
     /// What is best, first of all.
     pub objective: Objective,
     /// What is best among the placements that are best, or within the tolerance of it, in all objectives before.
@@ -595,6 +603,10 @@ pub struct Metric {
     pub unit: Option<Unit>,
     /// The component on which it is measured.
     pub component: Option<ComponentId>,
+    /// How its samples become one value; `None` for a computed one.
+    pub measure: Option<Measure>,
+    /// When its value is too old, where the model says so.
+    pub ageing: Ageing,
 }
 
 /// Where a constraint came from.

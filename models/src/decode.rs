@@ -8,6 +8,7 @@ mod data;
 mod fields;
 mod objectives;
 mod sections;
+mod slo;
 mod tree;
 
 use crate::diagnostic::{Diagnostics, Source};

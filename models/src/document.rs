@@ -4,6 +4,7 @@
 
 mod data;
 mod objectives;
+mod slo;
 
 pub use data::{DataDocument, LinkDocument};
 
@@ -15,6 +16,7 @@ use crate::offer::{CloudKind, Purchase};
 use crate::span::Spanned;
 
 pub use objectives::{RankedDocument, UtilityDocument, WeightedDocument};
+pub use slo::{BurnDocument, ErrorBudgetDocument, EventDocument, Severity};
 
 /// A mapping from names to values in the order of the file, each name with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,6 +161,13 @@ pub struct ModelDocument {
     /// on the deployment is also a constraint of it.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub slo: Entries<ConstraintDocument>,
+    /// Patterns of violations within a time, such as two that come one after the other. They are told, and ask for a new
+    /// decision.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub events: Entries<EventDocument>,
+    /// Shares of good outcomes that are promised, and how fast what may go wrong is used up.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub error_budgets: Entries<ErrorBudgetDocument>,
     /// Rules about which instances share nodes and how many there are.
     #[serde(default, skip_serializing_if = "Entries::is_empty")]
     pub structure: Entries<StructureDocument>,
@@ -504,6 +513,7 @@ pub struct OnDemandDocument {
 /// A metric: a measured value, or a formula over other metrics and attributes. A text alone is a formula.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[allow(clippy::large_enum_variant, reason = "a model has few of them, and most are of the large kind")]
 pub enum MetricDocument {
     /// A formula.
     Formula(Spanned<Scalar>),
@@ -524,14 +534,47 @@ pub struct MetricProperties {
     /// The component on which it is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<Spanned<String>>,
-    /// How samples become one value: `mean`, `sum`, `min`, `max`, `count`, `rate`, `stddev`, `p50` ... `p99`.
+    /// The name of the series that is measured, as OpenTelemetry or Prometheus calls it. Default: the metric's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["http.server.request.duration", "http_requests_total"]))]
+    pub source: Option<Spanned<String>>,
+    /// Only series with these labels or attributes; a list is a choice, a `*` stands for any characters.
+    #[serde(default, skip_serializing_if = "Entries::is_empty")]
+    pub labels: Entries<OneOrMany>,
+    /// How samples become one value: `mean`, `sum`, `min`, `max`, `count`, `last`, `rate` (of a counter, per second),
+    /// `increase` (of a counter), `stddev`, `p50` ... `p99`. Default: `mean` with a window, `last` without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::aggregates")]
     pub aggregate: Option<Spanned<String>>,
-    /// Over which time samples are aggregated, such as `5m`.
+    /// Over what samples are aggregated: a time that slides (`5m`) or a number of samples (`100 samples`); with
+    /// `tumbling` before it, one window follows the other and the last complete one counts (`tumbling 1h`). Default:
+    /// 5 minutes where the aggregate needs one, else the last sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("examples" = ["1m", "5m", "1h"]))]
+    #[schemars(extend("examples" = ["1m", "5m", "1h", "100 samples", "tumbling 1h"]))]
     pub window: Option<Spanned<Scalar>>,
+    /// Aggregates the samples of each `instance`, `node`, `zone`, `region`, `provider` or `component` apart; `across`
+    /// makes one value of theirs. Default: `global`, all samples together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Level>,
+    /// How the values of instances, zones and so on become one: as `aggregate`, without `rate` and `increase`. Default:
+    /// `sum` of counts, sums, rates and increases, `min` and `max` of themselves, otherwise `mean`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::aggregates")]
+    pub across: Option<Spanned<String>>,
+    /// With fewer samples in the window there is no value. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_samples: Option<Spanned<Scalar>>,
+    /// A value is fresh for so long after it was measured, such as `2m`. Default: that of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["2m"]))]
+    pub max_age: Option<Spanned<Scalar>>,
+    /// After that the last value is held for so long, such as `10m`. Default: that of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["10m"]))]
+    pub hold: Option<Spanned<Scalar>>,
+    /// What happens when a value can no longer be held. Default: that of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_stale: Option<WhenStale>,
     /// The unit of the value, such as `1/s`, `ms` or `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = ["percent", "ms", "1/s", "MiB"]))]
@@ -539,6 +582,52 @@ pub struct MetricProperties {
     /// The value to use as long as none is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Spanned<Scalar>>,
+}
+
+/// The part of a deployment whose samples are aggregated together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// One instance.
+    Instance,
+    /// One node.
+    Node,
+    /// One zone.
+    Zone,
+    /// One region.
+    Region,
+    /// One provider.
+    Provider,
+    /// One component.
+    Component,
+    /// Everything.
+    Global,
+}
+
+impl Level {
+    /// The word for it, which is also the label of a series that names it; none for everything.
+    pub fn label(self) -> Option<&'static str> {
+        Some(match self {
+            Level::Instance => "instance",
+            Level::Node => "node",
+            Level::Zone => "zone",
+            Level::Region => "region",
+            Level::Provider => "provider",
+            Level::Component => "component",
+            Level::Global => return None,
+        })
+    }
+}
+
+/// What happens when the value of a metric can no longer be held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenStale {
+    /// The default of the model is used; where it has none, no decision is made.
+    #[default]
+    FallBack,
+    /// No decision is made.
+    Refuse,
 }
 
 /// A constraint: a formula that must hold, or that may be violated at a price.
@@ -592,6 +681,21 @@ pub struct ConstraintProperties {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("examples" = [0.5, "0.02 USD/h", "weight"]))]
     pub penalty: Option<Spanned<Scalar>>,
+    /// Of an SLO: it is violated once it has not held for so long, such as `2m`. Default: at once.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["2m"]))]
+    pub lasts: Option<Spanned<Scalar>>,
+    /// Of an SLO: what must hold before a violation is over, such as `memory_used <= 80`. Default: the formula.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<Spanned<Scalar>>,
+    /// Of an SLO: for so long that must hold, such as `5m`. Default: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("examples" = ["5m"]))]
+    pub clear_for: Option<Spanned<Scalar>>,
+    /// Of an SLO: how grave its violation is: `info` is told, `warning` (the default) and `critical` ask for a new
+    /// decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -803,4 +907,4 @@ pub const CLOUDS: [CloudKind; 4] = [CloudKind::Public, CloudKind::Private, Cloud
 /// Processor architectures that the language knows.
 pub const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 /// The ways in which samples become one value, beside percentiles such as `p95`.
-pub const AGGREGATES: [&str; 7] = ["mean", "sum", "min", "max", "count", "rate", "stddev"];
+pub const AGGREGATES: [&str; 9] = ["mean", "sum", "min", "max", "count", "last", "rate", "increase", "stddev"];

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::application::{
-    Application, Cardinality, Choice, Component, ComponentId, Constraint, ConstraintKind, Demand, Metric, MetricId,
-    Objective, Requirement, Subject, Test,
+    Ageing, Application, Cardinality, Choice, Component, ComponentId, Constraint, ConstraintKind, Demand, Metric,
+    MetricId, Objective, Requirement, Subject, Test,
 };
 use crate::catalog::{Catalog, OfferIndex};
 use crate::document::{Fleet, Hosting};
@@ -90,6 +90,8 @@ pub(crate) fn application(components: Vec<Component>) -> Application {
         data: Vec::new(),
         links: Vec::new(),
         soft: Vec::new(),
+        slos: Vec::new(),
+        events: Vec::new(),
         objective: Objective::total_cost(),
         later: Vec::new(),
         every_s: None,
@@ -128,7 +130,16 @@ pub(crate) fn add_metric(application: &mut Application, name: &str, text: Option
         Some(Type::Number(unit)) => *unit,
         _ => None,
     };
-    application.metrics.push(Metric { name: name.into(), span: Span::NONE, formula, default, unit, component: None });
+    application.metrics.push(Metric {
+        name: name.into(),
+        span: Span::NONE,
+        formula,
+        default,
+        unit,
+        component: None,
+        measure: None,
+        ageing: Ageing::default(),
+    });
 }
 
 /// Adds a constraint.

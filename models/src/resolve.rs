@@ -13,9 +13,11 @@ mod data;
 mod division;
 mod forecast;
 mod graph;
+mod measure;
 mod metrics;
 mod names;
 mod objective;
+mod slo;
 mod soft;
 mod structure;
 
@@ -132,7 +134,7 @@ impl Resolver<'_> {
         self.component_scope();
         self.traffic_scope();
         self.choices();
-        let metrics = self.metrics();
+        let mut metrics = self.metrics();
         let offers = self.catalog();
         let components = self.components();
         let structure = self.structure(&components);
@@ -140,7 +142,12 @@ impl Resolver<'_> {
         let commitments = self.commitments();
         let data = self.data();
         let links = self.links();
-        let (constraints, mut soft) = self.constraints(&links);
+        let (mut constraints, mut soft) = self.constraints(&links);
+        let mut slos = self.slo_rules();
+        let (budgets, rules): (Vec<_>, Vec<_>) = self.error_budgets(&mut metrics).into_iter().unzip();
+        constraints.extend(budgets);
+        slos.extend(rules);
+        let events = self.events(&constraints);
         let (objective, later) = self.objectives(&mut soft);
         let (every_s, mode) = self.reconfigure();
         let forecasts = self.forecasts();
@@ -159,6 +166,8 @@ impl Resolver<'_> {
             quotas,
             commitments,
             soft,
+            slos,
+            events,
             data,
             links,
             objective,

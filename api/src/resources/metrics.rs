@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use cardinal_adapter::time::UnixMs;
-use cardinal_control::metrics::{MetricReading, Quality, Readings, see};
+use cardinal_control::host::reading;
+use cardinal_control::metrics::{Quality, Readings, see};
 use cardinal_models::application::{Application, Metric};
 use cardinal_models::diagnostic::did_you_mean;
 use cardinal_solver::what_if::metric::metric_value;
@@ -170,7 +171,7 @@ pub struct MetricView {
     pub unit: Option<String>,
     /// The value that a decision would use; null when it is computed or missing.
     pub value: Option<f64>,
-    /// How good it is: `fresh`, `held` (not measured lately), `default` (never measured), `fall-back` (too old to be
+    /// How good it is: `fresh`, `partial` (the window is not filled yet), `held` (not measured lately), `default` (never measured), `fall-back` (too old to be
     /// held), `computed` or `missing`.
     #[schema(value_type = String)]
     pub quality: Quality,
@@ -180,6 +181,8 @@ pub struct MetricView {
     pub at: Option<i64>,
     /// How long ago, in milliseconds.
     pub age_ms: Option<u64>,
+    /// How many samples it is made of; null for a value that was pushed as such.
+    pub samples: Option<u64>,
     /// What else came with it.
     #[schema(value_type = Option<Object>)]
     pub labels: Option<Value>,
@@ -207,6 +210,7 @@ pub async fn show(
             measured: row.map(|row| row.value),
             at: row.map(|row| row.at.0),
             age_ms: seen.age_ms,
+            samples: seen.samples,
             labels: row.and_then(|row| serde_json::from_str(row.labels.as_ref()?).ok()),
             name: seen.name,
         }
@@ -217,5 +221,5 @@ pub async fn show(
 
 /// Stored values as the loop takes them.
 pub fn readings(rows: &[MetricRow]) -> Readings {
-    rows.iter().map(|row| (row.name.clone(), MetricReading::measured(row.value, row.at))).collect()
+    rows.iter().cloned().map(reading).collect()
 }

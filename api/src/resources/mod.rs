@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod orders;
 pub mod plans;
 pub mod questions;
+pub mod samples;
 pub mod tokens;
 pub mod versions;
 pub mod webhooks;
@@ -51,6 +52,11 @@ pub fn v1(service: &Service) -> OpenApiRouter<Service> {
         .scoped::<Viewer>(routes!(jobs::events))
         .scoped::<Viewer>(routes!(metrics::show))
         .scoped::<Operator>(routes!(metrics::push))
+        .scoped::<Operator>(routes!(samples::otlp))
+        .scoped::<Operator>(routes!(samples::otlp_of))
+        .scoped::<Operator>(routes!(samples::remote_write))
+        .scoped::<Operator>(routes!(samples::remote_write_of))
+        .scoped::<Operator>(routes!(samples::push))
         .scoped::<Viewer>(routes!(deployment::show))
         .scoped::<Viewer>(routes!(decisions::list))
         .scoped::<Viewer>(routes!(decisions::show))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cardinal_adapter::time::UnixMs;
 use cardinal_api::{Loop, Options, Parts, ServeError, Service, serve};
+use cardinal_control::host::Monitors;
 use cardinal_store::{NewToken, Scope, Store, StoreOptions, StoreUrl};
 use cardinal_worker::{Pool, Program};
 use serde_json::Value;
@@ -24,11 +25,19 @@ pub const BEGIN: i64 = 1_700_000_000_000;
 
 /// Counts how often it was told to look.
 #[derive(Default)]
-pub struct Pings(AtomicUsize);
+pub struct Pings {
+    count: AtomicUsize,
+    /// The samples of applications that the test has looked after.
+    pub monitors: Arc<Monitors>,
+}
 
 impl Loop for Pings {
     fn ping(&self, _application: &str) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn monitors(&self) -> Option<Arc<Monitors>> {
+        Some(self.monitors.clone())
     }
 }
 
@@ -227,7 +236,7 @@ impl Server {
     }
 
     pub fn pinged(&self) -> usize {
-        self.pings.0.load(Ordering::SeqCst)
+        self.pings.count.load(Ordering::SeqCst)
     }
 
     /// Tells the server to stop and waits until it has.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use cardinal_adapter::driver::simulated::CloudSettings;
 use cardinal_api::outbound::Outbound;
 use cardinal_api::{Loop, OidcOptions, Options, Parts, Service, Tls};
-use cardinal_control::host::{Forgotten, Histogram, Host, HostOptions, InWorkers, RetentionOptions, Stats, holder};
+use cardinal_control::host::{
+    Forgotten, Histogram, Host, HostOptions, InWorkers, Monitors, RetentionOptions, Stats, holder,
+};
 use cardinal_edge::failure::{Exit, Failure};
 use cardinal_edge::finding::Finding;
 use cardinal_store::StoreUrl;
@@ -83,6 +85,10 @@ impl Loop for Pinged {
         if let Some(host) = &self.0 {
             host.ping();
         }
+    }
+
+    fn monitors(&self) -> Option<Arc<Monitors>> {
+        self.0.as_ref().map(Host::monitors)
     }
 }
 

@@ -195,7 +195,7 @@ fn notice_text(notice: &Notice, sentence: &str) -> Option<String> {
         Notice::PlanDropped { plan, reason } => format!("plan {} is dropped: {reason}", plan.short()),
         Notice::PlanDenied { reason, .. } => reason.clone(),
         Notice::Stuck { action, fault, .. } => format!("action {action} is stuck: {fault}"),
-        Notice::Violated { rules } => format!("violated: {}", rules.join(", ")),
+        Notice::Violated { rules, .. } => format!("violated: {}", rules.join(", ")),
         Notice::Restored { .. } => "all rules hold again".to_owned(),
         Notice::Orphans { names } => format!("nobody owns {}", names.join(", ")),
         Notice::OfferUnavailable { offer, .. } => format!("{offer} is not to be had for a while"),

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cardinal_adapter::deployment::RunningDeployment;
 use cardinal_adapter::digest::Digest;
 use cardinal_adapter::gate::GateHistory;
 use cardinal_adapter::plan::TargetHead;
@@ -26,7 +25,7 @@ constraints:
 
 fn input(settings: LoopSettings, requests: f64) -> DecisionInput {
     let at = UnixMs(1_790_000_000_000);
-    let reading = crate::metrics::MetricReading { value: requests, at };
+    let reading = crate::metrics::MetricReading::new(requests, at);
     DecisionInput {
         application: "shop".to_owned(),
         number: 1,
@@ -35,7 +34,8 @@ fn input(settings: LoopSettings, requests: f64) -> DecisionInput {
         model: Digest::of_bytes(b"model"),
         catalog: Digest::of_bytes(b"catalog"),
         readings: BTreeMap::from([("requests".to_owned(), reading)]),
-        running: RunningDeployment::default(),
+        running: Arc::default(),
+        pending: BTreeSet::new(),
         head: TargetHead::default(),
         history: GateHistory::default(),
         unavailable: BTreeSet::new(),

@@ -11,6 +11,7 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::Shared;
 use super::driver::{DriverError, Hands};
+use super::monitor::{Evidence, evidence};
 use super::record::{self, Ground};
 use super::resources::{self, LoadError, Loaded};
 use super::stats::Since;
@@ -112,6 +113,7 @@ impl Actor {
         };
         // The first step writes the state of what was broken, so that it no longer shows as such.
         let stored = stored.filter(|_| seen.broken.is_none() && seen.glance.is_some());
+        shared.monitors.watch(&application.name, &loaded.resources.application);
         let (answers, inbox) = mpsc::unbounded_channel();
         let outside = answers.clone();
         let actor = Actor {
@@ -220,6 +222,7 @@ impl Actor {
         if settings.driver != self.driver {
             self.hands = Hands::of(&self.shared, &application.name, &settings.driver).await?;
         }
+        self.shared.monitors.watch(&application.name, &loaded.resources.application);
         (self.loaded, self.driver, self.generation) = (loaded, settings.driver.clone(), application.generation);
         events.push((Event::Model { model: self.loaded.model, settings: Box::new(settings) }, Since::none()));
         Ok(())
@@ -415,7 +418,8 @@ async fn journal(store: &Store, plan: cardinal_adapter::digest::Digest) -> Resul
 
 /// A value as the loop takes it.
 pub fn reading(row: cardinal_store::MetricRow) -> (String, MetricReading) {
-    (row.name, MetricReading::measured(row.value, row.at))
+    let Evidence { samples, partial, .. } = evidence(row.labels.as_deref());
+    (row.name, MetricReading { samples, partial, ..MetricReading::new(row.value, row.at) })
 }
 
 /// Puts the rows of a later step behind those of an earlier one.

@@ -27,6 +27,7 @@ use tracing::{error, info, warn};
 mod actor;
 mod decider;
 mod driver;
+mod monitor;
 mod record;
 mod resources;
 mod retain;
@@ -35,10 +36,11 @@ mod stats;
 mod tests;
 
 use actor::Actor;
-pub use actor::ActorError;
+pub use actor::{ActorError, reading};
 use decider::without_answer;
 pub use decider::{Decider, InWorkers, answer, job};
 pub use driver::{DriverError, Hands, Wire};
+pub use monitor::{Evidence, Monitors, Watched, evidence};
 pub use resources::{Library, LoadError, Loaded, Offers, application};
 pub use retain::RetentionOptions;
 pub use stats::{Forgotten, Histogram, Since, Stats};
@@ -84,6 +86,7 @@ struct Shared {
     clock: Clock,
     stop: CancellationToken,
     stats: Arc<Stats>,
+    monitors: Arc<Monitors>,
     /// Leases by application: until when they certainly hold, by this process's monotonic clock, and their epochs.
     holding: Mutex<HashMap<String, (i64, Instant)>>,
     /// The number of the last event that was written here.
@@ -226,12 +229,14 @@ impl Host {
             clock,
             stop: CancellationToken::new(),
             stats: Arc::default(),
+            monitors: Arc::default(),
             holding: Mutex::default(),
             events: watch::Sender::new(last),
             current: Mutex::default(),
         });
         shared.look_at_current().await?;
         let host = Host { shared: shared.clone(), look: Arc::new(Notify::new()), tasks: TaskTracker::new() };
+        host.watch();
         let manager = Manager {
             shared,
             options,
@@ -247,6 +252,19 @@ impl Host {
         }
         host.tasks.spawn(manager.run());
         Ok(host)
+    }
+
+    /// Hands the values of metrics on as samples make them.
+    fn watch(&self) {
+        let Shared { store, clock, stop, monitors, .. } = &*self.shared;
+        let look = self.look.clone();
+        let told = move || look.notify_one();
+        self.tasks.spawn(monitors.clone().run(store.clone(), clock.clone(), stop.clone(), told));
+    }
+
+    /// The samples of the applications that this host leads.
+    pub fn monitors(&self) -> Arc<Monitors> {
+        self.shared.monitors.clone()
     }
 
     /// Something changed in the store: look now.
@@ -386,6 +404,7 @@ impl Manager {
     fn drop_reach(&mut self, name: &str) {
         self.shared.holding.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         self.again.remove(name);
+        self.shared.monitors.forget(name);
         if let Some((_, reach)) = self.reach.remove(name) {
             reach.stop.cancel();
         }
@@ -424,7 +443,7 @@ impl Manager {
             let since = Since::at(self.shared.now());
             let mut batches: HashMap<String, Vec<(String, MetricReading)>> = HashMap::new();
             for value in values {
-                batches.entry(value.application).or_default().push(actor::reading(value.metric));
+                batches.entry(value.application).or_default().push(reading(value.metric));
             }
             for (name, batch) in batches {
                 if let Some((_, reach)) = self.reach.get(&name) {

@@ -377,7 +377,7 @@ impl World<'_> {
         let alive = seen.nodes.iter().filter(|n| n.phase != NodePhase::Lost);
         let cost_nanos = alive.map(|n| n.offer.price.nanos()).sum();
         let violated = self.running.state().violated.iter().cloned().collect();
-        let reading = |(name, value): (&String, &f64)| (name.clone(), MetricReading::measured(*value, self.now));
+        let reading = |(name, value): (&String, &f64)| (name.clone(), MetricReading::new(*value, self.now));
         let readings = metrics.iter().map(reading).collect();
         let holds = self.judge(&seen, &metrics);
         self.note(Happening::Measured { metrics, serving, cost_nanos, violated, holds });

@@ -9,11 +9,15 @@ use cardinal_adapter::driver::Observation;
 use cardinal_adapter::driver::drift::Drift;
 use cardinal_adapter::gate::Course as ChangeCourse;
 use cardinal_adapter::time::UnixMs;
+use cardinal_models::application::Application;
+use cardinal_models::document::Severity;
 use cardinal_models::evaluate::{Evaluator, Value};
+use cardinal_models::formula::expr::{Expr, ExprKind};
 use cardinal_models::snapshot::Snapshot;
+use cardinal_monitor::slo::Sight;
 
 use super::carry::Beginning;
-use super::{Act, ApplicationLoop, Course, Notice, Step, Write};
+use super::{Act, ApplicationLoop, Course, Evidence, Notice, Step, Write};
 use crate::authority::grounds;
 use crate::decide::Resources;
 use crate::decision::{Answer, Decision, Next};
@@ -40,11 +44,16 @@ impl ApplicationLoop {
         }
         let snapshot = self.snapshot(now, resources);
         self.reconsider_wish(&snapshot);
-        let broken = broken(&snapshot);
+        let broken = self.broken(&snapshot, now);
         let newly: Vec<String> = broken.difference(&self.state.violated).cloned().collect();
         if !newly.is_empty() {
-            step.writes.push(Write::Notice(Notice::Violated { rules: newly.clone() }));
-            self.wants(Trigger::Violated { rules: newly }, now);
+            let evidence: Vec<Evidence> = newly.iter().map(|rule| self.evidence(rule, resources, now)).collect();
+            let grave = evidence.iter().filter(|e| e.severity > Severity::Info).map(|e| e.rule.clone());
+            let grave: Vec<String> = grave.collect();
+            step.writes.push(Write::Notice(Notice::Violated { rules: newly, evidence }));
+            if !grave.is_empty() {
+                self.wants(Trigger::Violated { rules: grave }, now);
+            }
         }
         if !broken.is_empty() && self.state.violated.is_empty() {
             self.state.violated_since = Some(now);
@@ -54,6 +63,51 @@ impl ApplicationLoop {
             step.writes.push(Write::Notice(Notice::Restored { after_ms }));
         }
         self.state.violated = broken;
+    }
+
+    /// The constraints, SLOs and events that count as violated by what runs.
+    fn broken(&mut self, snapshot: &Snapshot, now: UnixMs) -> BTreeSet<String> {
+        let evaluator = Evaluator::new(snapshot);
+        let application = &snapshot.application;
+        let book = &mut self.state.book;
+        let holds = |formula| match evaluator.evaluate_current(formula) {
+            Ok(Value::Bool(holds)) => Some(holds),
+            _ => None,
+        };
+        let mut broken = BTreeSet::new();
+        for constraint in &application.constraints {
+            let rule = application.slos.iter().find(|rule| rule.name == constraint.name);
+            let mut sight = Sight::of(holds(&constraint.formula));
+            if let Some(clear) = rule.and_then(|rule| rule.clear.as_ref()) {
+                sight.is_clear = holds(clear);
+            }
+            if book.judge(&constraint.name, rule, sight, now.0) {
+                broken.insert(constraint.name.to_string());
+            }
+        }
+        let is_rule = |name: &str| application.constraints.iter().any(|c| *c.name == *name);
+        book.forget(is_rule, &application.events, now.0);
+        let happened = application.events.iter().filter(|event| book.happened(event, now.0));
+        broken.extend(happened.map(|event| event.name.to_string()));
+        broken
+    }
+
+    /// What is seen of a rule that is violated.
+    fn evidence(&self, name: &str, resources: &Resources, now: UnixMs) -> Evidence {
+        let application = &resources.application;
+        let rule = application.slos.iter().find(|rule| *rule.name == *name).map(|rule| rule.severity);
+        let event = application.events.iter().find(|event| *event.name == *name).map(|event| event.severity);
+        let constraint = application.constraints.iter().find(|c| *c.name == *name);
+        let mut mentioned = BTreeSet::new();
+        constraint.iter().for_each(|c| mentions(application, &c.formula, &mut mentioned));
+        let seen = see(application, &self.state.readings, &self.state.settings.metrics, now);
+        Evidence {
+            rule: name.to_owned(),
+            severity: rule.or(event).unwrap_or_default(),
+            formula: constraint.map(|c| c.text.clone()),
+            since: self.state.book.since(name).map(UnixMs),
+            metrics: seen.into_iter().enumerate().filter(|(i, _)| mentioned.contains(i)).map(|(_, m)| m).collect(),
+        }
     }
 
     /// A wish for less is given up when the values of now would break a rule on it. A decision sees the values of one
@@ -148,6 +202,7 @@ impl ApplicationLoop {
             history: state.history.clone(),
             unavailable: state.unavailable.keys().cloned().collect(),
             paused: state.pause.is_some(),
+            pending: state.book.pending(),
             settings: state.settings.clone(),
         });
         self.state.course = Course::Deciding { input: input.clone() };
@@ -232,12 +287,16 @@ impl ApplicationLoop {
     }
 }
 
-/// The constraints and SLOs that do not hold for what runs.
-fn broken(snapshot: &Snapshot) -> BTreeSet<String> {
-    let evaluator = Evaluator::new(snapshot);
-    let constraints = snapshot.application.constraints.iter();
-    let broken = constraints.filter(|c| matches!(evaluator.evaluate_current(&c.formula), Ok(Value::Bool(false))));
-    broken.map(|c| c.name.to_string()).collect()
+/// The metrics that a formula mentions, with those in their formulas.
+fn mentions(application: &Application, formula: &Expr, into: &mut BTreeSet<usize>) {
+    formula.walk(&mut |expr| {
+        if let ExprKind::Metric(id) = expr.kind
+            && into.insert(id.index())
+            && let Some(inner) = &application.metrics[id.index()].formula
+        {
+            mentions(application, inner, into);
+        }
+    });
 }
 
 /// Nodes that a plan keeps and that are gone.

@@ -16,13 +16,15 @@ use cardinal_adapter::gate::GateHistory;
 use cardinal_adapter::journal::{Choice, Ending, Entry, JournalError};
 use cardinal_adapter::plan::{Plan, TargetHead};
 use cardinal_adapter::time::UnixMs;
+use cardinal_models::document::Severity;
 use cardinal_models::placement::Deployment;
+use cardinal_monitor::slo::Book;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Resources;
 use crate::decision::Decision;
 use crate::input::DecisionInput;
-use crate::metrics::{self, MetricReading, Readings};
+use crate::metrics::{self, MetricReading, Readings, SeenMetric};
 use crate::settings::LoopSettings;
 use crate::trigger::{Trigger, join};
 
@@ -30,6 +32,8 @@ mod carry;
 mod judge;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watch_tests;
 
 /// What happens to an application.
 #[derive(Clone, Debug)]
@@ -202,6 +206,9 @@ pub enum Notice {
     Violated {
         /// Their names.
         rules: Vec<String>,
+        /// What was seen of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        evidence: Vec<Evidence>,
     },
     /// All rules hold again.
     Restored {
@@ -244,6 +251,24 @@ pub enum Notice {
     },
     /// Everything is taken down.
     Gone,
+}
+
+/// What was seen of a rule when it began to be violated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The constraint, SLO or event.
+    pub rule: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// Its formula; none of an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
+    /// Since when it has been violated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<UnixMs>,
+    /// The metrics that it mentions, with those behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<SeenMetric>,
 }
 
 /// What must be done once the writes are durable.
@@ -314,6 +339,9 @@ pub struct LoopState {
     /// Since when one of them or another is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violated_since: Option<UnixMs>,
+    /// How the rules have stood over time.
+    #[serde(default, skip_serializing_if = "Book::is_empty")]
+    pub book: Book,
     /// Metrics that are too old, as was last told.
     pub stale: BTreeSet<String>,
     /// A person's pause.
@@ -435,6 +463,7 @@ impl ApplicationLoop {
             undecided: 0,
             violated: BTreeSet::new(),
             violated_since: None,
+            book: Book::default(),
             stale: BTreeSet::new(),
             pause: None,
             course: Course::Idle,
@@ -522,7 +551,7 @@ impl ApplicationLoop {
         if self.state != before {
             step.writes.push(Write::State(Box::new(self.state.clone())));
         }
-        step.wake_at = Some(self.next_wake(now));
+        step.wake_at = Some(self.next_wake(now, resources));
         step
     }
 
@@ -642,13 +671,15 @@ impl ApplicationLoop {
     }
 
     /// The time at which something is due.
-    fn next_wake(&self, now: UnixMs) -> UnixMs {
+    fn next_wake(&self, now: UnixMs, resources: &Resources) -> UnixMs {
         let state = &self.state;
         let mut next = state.regular_at.min(state.observe_at);
         let mut at_most = |at: Option<UnixMs>| next = next.min(at.unwrap_or(next));
         at_most(self.executor_wake);
         at_most(state.pause.as_ref().and_then(|p| p.until));
-        at_most(metrics::next_stale(&state.readings, &state.settings.metrics, now));
+        at_most(metrics::next_stale(&resources.application, &state.readings, &state.settings.metrics, now));
+        let application = &resources.application;
+        at_most(state.book.next_ms(&application.slos, &application.events, now.0).map(UnixMs));
         if let Course::Proposed { until, .. } = &state.course {
             at_most(Some(*until));
         }

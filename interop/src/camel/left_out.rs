@@ -49,7 +49,7 @@ const REQUIREMENTS: [(&str, &str); 3] = [
 ];
 
 /// Attributes of used elements that are known to have no bearing.
-const ATTRIBUTES: [(&str, &str); 16] = [
+const ATTRIBUTES: [(&str, &str); 15] = [
     ("version", "versions are not kept"),
     ("longLived", "how long a component lives is not a matter of where it runs"),
     ("coInstanceHosting", "each component runs on nodes of its own"),
@@ -63,13 +63,12 @@ const ATTRIBUTES: [(&str, &str); 16] = [
     ("valueDirection", "the optimisation requirement says which way is better"),
     ("sensor", "how a metric is collected is a matter of monitoring"),
     ("sensors", "how a metric is collected is a matter of monitoring"),
-    ("windowType", "windows slide"),
     ("sizeType", "a window has the time that it names, or that its measurements take"),
     ("paasRequirement", "platform services are not offers of a catalog"),
 ];
 
 /// Attributes that the conversion reads, or that only name and describe.
-const READ: [&str; 62] = [
+const READ: [&str; 64] = [
     "name",
     "id",
     "description",
@@ -119,6 +118,8 @@ const READ: [&str; 62] = [
     "interval",
     "timeSize",
     "measurementSize",
+    "windowType",
+    "groupingType",
     "composingMetricContexts",
     "comparisonOperator",
     "threshold",

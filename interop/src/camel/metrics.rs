@@ -3,8 +3,9 @@
 //! Only metrics that the goal, a constraint or a service level objective uses are converted, with those that they use
 //! in turn; they keep their names.
 
+use cardinal_models::application::Window;
 use cardinal_models::diagnostic::{Diagnostic, did_you_mean};
-use cardinal_models::document::{MetricDocument, MetricProperties, Scalar};
+use cardinal_models::document::{Level, MetricDocument, MetricProperties, Scalar};
 use cardinal_models::span::Spanned;
 use roxmltree::NodeId;
 use rustc_hash::FxHashMap;
@@ -230,8 +231,11 @@ impl<'a> Metrics<'a> {
         if let Some((aggregate, of)) = formula::single_aggregate(text, &foreign) {
             let properties = MetricProperties {
                 description: Some(format!("{aggregate} of {of}")),
+                // Samples come under the name of what is measured.
+                source: self.by_name.contains_key(of).then(|| Spanned::made(of.to_owned())),
                 aggregate: Some(Spanned::made(aggregate.to_owned())),
                 window: context.and_then(|c| self.window(conversion, c)),
+                per: context.and_then(|c| grouping(conversion, c)),
                 ..MetricProperties::default()
             };
             return self.measured(conversion, metric, context, is_other_context, properties);
@@ -326,17 +330,11 @@ impl<'a> Metrics<'a> {
             };
             conversion.report.decide(written, format!("called '{name}': {why}"));
         }
-        let document = match properties {
-            MetricProperties {
-                formula: Some(formula),
-                description: None,
-                component: None,
-                aggregate: None,
-                window: None,
-                unit: None,
-                default: None,
-            } => MetricDocument::Formula(formula),
-            properties => MetricDocument::Full(properties),
+        let formula = properties.formula.clone();
+        let alone = MetricProperties { formula: formula.clone(), ..MetricProperties::default() };
+        let document = match formula {
+            Some(formula) if properties == alone => MetricDocument::Formula(formula),
+            _ => MetricDocument::Full(properties),
         };
         let meaning = Meaning::Value(names::in_formula(&name));
         conversion.document.metrics.0.push((Spanned::new(name, tree::spanned_name(metric).span), document));
@@ -390,25 +388,44 @@ impl<'a> Metrics<'a> {
         ForeignNames::of(listed.into_iter().map(tree::name))
     }
 
-    /// The window of a composite context: its time, or as many measurements as the schedule of the raw context makes.
+    /// The window of a composite context: its time, or as many measurements as the schedule of the raw context makes, or
+    /// their number where there is no schedule.
     fn window(&self, conversion: &mut Conversion<'a, '_>, context: Node<'a>) -> Option<Spanned<Scalar>> {
-        let seconds = window_seconds(conversion, context);
-        let seconds = conversion.check(seconds).flatten()?;
+        let written = window_text(conversion, context);
+        let written = conversion.check(written).flatten()?;
         let place = context.attribute_node("window").map_or_else(|| tree::tag_span(context), tree::span_of);
-        Some(Spanned::new(Scalar::Text(format!("{seconds}s")), place))
+        Some(Spanned::new(Scalar::Text(written), place))
     }
 }
 
-/// The length of the window of a composite context in seconds.
-fn window_seconds<'a>(conversion: &mut Conversion<'a, '_>, context: Node<'a>) -> Result<Option<f64>, Diagnostic> {
+/// Whose samples a composite context aggregates together; none for those of everything.
+fn grouping<'a>(conversion: &mut Conversion<'a, '_>, context: Node<'a>) -> Option<Level> {
+    let written = context.attribute("groupingType")?;
+    let level = match written {
+        "PER_INSTANCE" => Level::Instance,
+        "PER_HOST" => Level::Node,
+        "PER_ZONE" => Level::Zone,
+        "PER_REGION" => Level::Region,
+        "PER_CLOUD" => Level::Provider,
+        _ => return None,
+    };
+    let text = format!("{written}: the samples of each are aggregated apart, and then across all of them");
+    conversion.report.decide(tree::label(context), text);
+    Some(level)
+}
+
+/// The window of a composite context as the language writes it.
+fn window_text<'a>(conversion: &mut Conversion<'a, '_>, context: Node<'a>) -> Result<Option<String>, Diagnostic> {
     let tree = conversion.tree;
     let Some(window) = tree.reference(context, "window")? else { return Ok(None) };
     tree.mark(window);
+    let way = if window.attribute("windowType") == Some("FIXED") { "tumbling " } else { "" };
     let time = tree.number(window, "timeSize")?;
     let measurements = tree.number(window, "measurementSize")?;
     if time > 0.0 {
         let unit = tree.reference(window, "timeUnit")?;
-        return Ok(Some(time * unit.map_or(1.0, |u| seconds_per(tree::name(u)).unwrap_or(1.0))));
+        let seconds = time * unit.map_or(1.0, |u| seconds_per(tree::name(u)).unwrap_or(1.0));
+        return Ok(Some(format!("{way}{seconds}s")));
     }
     if measurements <= 0.0 {
         return Ok(None);
@@ -418,19 +435,20 @@ fn window_seconds<'a>(conversion: &mut Conversion<'a, '_>, context: Node<'a>) ->
         Some(raw) => tree.reference(raw, "schedule")?,
         None => tree.reference(context, "schedule")?,
     };
-    let Some(schedule) = schedule else { return Ok(None) };
+    let samples = format!("{way}{} samples", measurements.round().clamp(1.0, f64::from(Window::SAMPLES_MAX)));
+    let Some(schedule) = schedule else { return Ok(Some(samples)) };
     tree.mark(schedule);
     let interval = tree.number(schedule, "interval")?;
     let unit = tree.reference(schedule, "timeUnit")?;
     let every = interval * unit.map_or(1.0, |u| seconds_per(tree::name(u)).unwrap_or(1.0));
     if every <= 0.0 {
-        return Ok(None);
+        return Ok(Some(samples));
     }
     conversion.report.decide(
         tree::label(context),
         format!("a window of {measurements} measurements, one every {every} s, is one of {} s", measurements * every),
     );
-    Ok(Some(measurements * every))
+    Ok(Some(format!("{way}{}s", measurements * every)))
 }
 
 /// Seconds in one of a unit of time.

@@ -17,6 +17,8 @@ pub(super) const MODEL_KEYS: &[&str] = &[
     "metrics",
     "constraints",
     "slo",
+    "events",
+    "error_budgets",
     "structure",
     "budget",
     "quotas",
@@ -63,9 +65,25 @@ pub(super) const SPREAD_KEYS: &[&str] = &["by", "at_most", "skew"];
 pub(super) const DIVERSIFY_KEYS: &[&str] = &["by", "at_least", "at_most_share"];
 pub(super) const SPOT_KEYS: &[&str] = &["at_most"];
 pub(super) const ON_DEMAND_KEYS: &[&str] = &["at_least"];
-pub(super) const METRIC_KEYS: &[&str] =
-    &["description", "formula", "component", "aggregate", "window", "unit", "default"];
-pub(super) const CONSTRAINT_KEYS: &[&str] = &["formula", "penalty", "description"];
+pub(super) const METRIC_KEYS: &[&str] = &[
+    "description",
+    "formula",
+    "component",
+    "source",
+    "labels",
+    "aggregate",
+    "window",
+    "per",
+    "across",
+    "min_samples",
+    "max_age",
+    "hold",
+    "when_stale",
+    "unit",
+    "default",
+];
+pub(super) const CONSTRAINT_KEYS: &[&str] =
+    &["formula", "penalty", "for", "clear", "clear_for", "severity", "description"];
 pub(super) const QUOTA_KEYS: &[&str] = &[
     "provider",
     "location",
@@ -120,6 +138,16 @@ const SPREAD_BY: &[(&str, SpreadBy)] = &[
     ("machine-type", SpreadBy::MachineType),
     ("family", SpreadBy::Family),
 ];
+const LEVELS: &[(&str, Level)] = &[
+    ("instance", Level::Instance),
+    ("node", Level::Node),
+    ("zone", Level::Zone),
+    ("region", Level::Region),
+    ("provider", Level::Provider),
+    ("component", Level::Component),
+    ("global", Level::Global),
+];
+const WHEN_STALE: &[(&str, WhenStale)] = &[("fall-back", WhenStale::FallBack), ("refuse", WhenStale::Refuse)];
 const MODE: &[(&str, ReconfigureMode)] = &[
     ("observe", ReconfigureMode::Observe),
     ("recommend", ReconfigureMode::Recommend),
@@ -147,6 +175,8 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
     let metrics = f.entries("metrics", "a mapping from names to metrics", metric);
     let constraints = f.entries("constraints", "a mapping from names to formulas", constraint);
     let slo = f.entries("slo", "a mapping from names to formulas", constraint);
+    let events = f.entries("events", "a mapping from names to events", super::slo::event);
+    let error_budgets = f.entries("error_budgets", "a mapping from names to error budgets", super::slo::error_budget);
     let structure = f.entries("structure", "a mapping from names to rules", structure);
     let budget = f.scalar("budget");
     let quotas = f.entries("quotas", "a mapping from names to quotas", quota);
@@ -165,6 +195,8 @@ pub(super) fn model(reader: &mut Reader, root: &Node) -> Option<ModelDocument> {
         metrics,
         constraints,
         slo,
+        events,
+        error_budgets,
         structure,
         budget,
         quotas,
@@ -320,8 +352,16 @@ fn metric(reader: &mut Reader, node: &Node, path: &str) -> Option<MetricDocument
         description: f.words("description"),
         formula: f.scalar("formula"),
         component: f.text("component"),
+        source: f.text("source"),
+        labels: f.entries("labels", "a mapping from labels to values", |r, n, p| r.one_or_many(n, p)),
         aggregate: f.text("aggregate"),
         window: f.scalar("window"),
+        per: f.choice("per", LEVELS),
+        across: f.text("across"),
+        min_samples: f.scalar("min_samples"),
+        max_age: f.scalar("max_age"),
+        hold: f.scalar("hold"),
+        when_stale: f.choice("when_stale", WHEN_STALE),
         unit: f.read("unit", unit),
         default: f.scalar("default"),
     }))
@@ -343,7 +383,10 @@ fn constraint(reader: &mut Reader, node: &Node, path: &str) -> Option<Constraint
     let description = f.words("description");
     let formula = f.required("formula", "write the formula that must hold", |r, n, p| r.scalar(n, p, "a formula"))?;
     let penalty = f.scalar("penalty");
-    Some(ConstraintDocument::Full(ConstraintProperties { formula, penalty, description }))
+    let (lasts, clear, clear_for) = (f.scalar("for"), f.scalar("clear"), f.scalar("clear_for"));
+    let severity = f.choice("severity", super::slo::SEVERITIES);
+    let full = ConstraintProperties { formula, penalty, lasts, clear, clear_for, severity, description };
+    Some(ConstraintDocument::Full(full))
 }
 
 fn structure(reader: &mut Reader, node: &Node, path: &str) -> Option<StructureDocument> {

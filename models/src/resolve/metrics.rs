@@ -2,11 +2,10 @@
 
 use super::{Resolver, graph, shared};
 use crate::application::{Metric, MetricId};
-use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::document::{AGGREGATES, MetricDocument, MetricProperties, Scalar};
+use crate::diagnostic::Diagnostic;
+use crate::document::{MetricDocument, MetricProperties, Scalar};
 use crate::formula::expr::{BinaryOp, Expr, ExprKind, Type};
 use crate::formula::{Expected, ScopeMetric};
-use crate::requirement::{self, Currency, Measure};
 use crate::span::{Span, Spanned};
 use crate::unit::{Unit, conversion, parse_named_quantity, parse_named_unit};
 
@@ -71,16 +70,8 @@ impl Resolver<'_> {
             Some(named.unit)
         });
         let component = full.component.as_ref().and_then(|c| self.component(&format!("{path}.component"), c));
-        if let Some(aggregate) = &full.aggregate {
-            self.check_aggregate(&format!("{path}.aggregate"), aggregate);
-        }
-        if let Some(window) = &full.window {
-            let path = format!("{path}.window");
-            let seconds = requirement::amount(window, Measure::Duration, &Currency::default());
-            if self.keep(&path, seconds) == Some(0.0) {
-                self.report(&path, Diagnostic::error(window.span, "the window is empty").help("write it like `5m`"));
-            }
-        }
+        let measure = self.measure(path, full);
+        let ageing = self.ageing(path, full);
         // A default cannot be judged by a unit that could not be read.
         let default = full.default.as_ref().filter(|_| unit.is_some() == full.unit.is_some());
         let mut default = default.and_then(|d| self.metric_default(&format!("{path}.default"), d, unit));
@@ -89,6 +80,10 @@ impl Resolver<'_> {
                 ("default", full.default.is_some(), full.default.as_ref().map(|d| d.span)),
                 ("aggregate", full.aggregate.is_some(), full.aggregate.as_ref().map(|a| a.span)),
                 ("window", full.window.is_some(), full.window.as_ref().map(|w| w.span)),
+                ("source", full.source.is_some(), full.source.as_ref().map(|s| s.span)),
+                ("labels", !full.labels.is_empty(), full.labels.0.first().map(|(name, _)| name.span)),
+                ("per", full.per.is_some(), None),
+                ("min_samples", full.min_samples.is_some(), full.min_samples.as_ref().map(|m| m.span)),
             ] {
                 if given {
                     let message = format!("`{key}` has no effect: the metric is computed from its formula");
@@ -98,29 +93,8 @@ impl Resolver<'_> {
             }
             default = None;
         }
-        Metric { name: shared(name), span: name.span, formula: None, default, unit, component }
-    }
-
-    fn check_aggregate(&mut self, path: &str, aggregate: &Spanned<String>) {
-        let word = aggregate.value.as_str();
-        let percentile = word.strip_prefix('p').and_then(|p| p.parse::<f64>().ok()).filter(|p| *p > 0.0 && *p < 100.0);
-        if AGGREGATES.contains(&word) || percentile.is_some() {
-            return;
-        }
-        let meant = match word {
-            "avg" | "average" => Some("mean"),
-            "median" => Some("p50"),
-            "minimum" => Some("min"),
-            "maximum" => Some("max"),
-            "std" | "std_dev" => Some("stddev"),
-            _ => did_you_mean(word, AGGREGATES),
-        };
-        let list = AGGREGATES.map(|a| format!("`{a}`")).join(", ");
-        let help = match meant {
-            Some(meant) => format!("did you mean `{meant}`? Known are {list} and percentiles such as `p95`"),
-            None => format!("known are {list} and percentiles such as `p95`"),
-        };
-        self.report(path, Diagnostic::error(aggregate.span, format!("unknown aggregate `{word}`")).help(help));
+        let measure = (!is_computed).then_some(measure);
+        Metric { name: shared(name), span: name.span, formula: None, default, unit, component, measure, ageing }
     }
 
     fn metric_default(&mut self, path: &str, default: &Spanned<Scalar>, unit: Option<Unit>) -> Option<f64> {

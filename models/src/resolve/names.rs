@@ -44,7 +44,10 @@ impl Resolver<'_> {
         let structure = document.structure.iter().map(|(name, _)| ("structure", name));
         let quotas = document.quotas.iter().map(|(name, _)| ("quotas", name));
         let commitments = document.commitments.iter().map(|(name, _)| ("commitments", name));
-        for (section, name) in constraints.chain(slo).chain(structure).chain(quotas).chain(commitments) {
+        let events = document.events.iter().map(|(name, _)| ("events", name));
+        let budgets = document.error_budgets.iter().map(|(name, _)| ("error_budgets", name));
+        let watched = events.chain(budgets);
+        for (section, name) in constraints.chain(slo).chain(watched).chain(structure).chain(quotas).chain(commitments) {
             self.check_name(&format!("{section}.{}", name.value), name);
         }
         if document.components.is_empty() && !self.doubtful.contains("") {

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::application::{Cardinality, Demand, Direction, Interval, Spread, Structure};
+use crate::application::{
+    Ageing, Cardinality, Demand, Direction, Fold, Interval, Pattern, Severity as Gravity, Spread, Structure, Window,
+};
 use crate::commitment::Capacity;
 use crate::division::{DivisionRule, Portion, Share};
-use crate::document::{Hosting, SpreadBy};
+use crate::document::{Hosting, Level, SpreadBy, WhenStale};
 use crate::formula::expr::ExprKind;
 use crate::quantity::{Bytes, Cores, Price};
 use crate::unit::Unit;
@@ -257,6 +259,104 @@ fn chains_and_doubling_are_bounded() {
     }
     let findings = mistakes(&text);
     assert!(findings.len() == 1 && findings[0].contains("parts"), "{findings:?}");
+}
+
+/// What is said of a metric, an SLO and so on, without places and paths.
+fn said(model: &str) -> Vec<String> {
+    let text = format!("application: a\ncomponents: {{w: {{cardinality: 1..9}}}}\n{model}\n");
+    let words = |finding: String| finding.split_once(": ").map(|(_, said)| said.to_owned());
+    mistakes(&text).into_iter().filter_map(words).collect()
+}
+
+#[test]
+fn metrics_say_how_samples_become_values() {
+    let application = read(
+        "application: a\ncomponents: {w: {}}\nmetrics:\n  a: {}\n  b: {window: 90s}\n  c: {aggregate: p99.9}\n  d: {source: \
+         http.x, labels: {code: [5*, 404]}, aggregate: rate, window: tumbling 1h, per: zone, across: max, min_samples: 3, \
+         max_age: 2m, hold: 10s, when_stale: refuse}\n  e: {window: 100 samples, aggregate: max, per: instance}\n  f: a + b\n",
+    );
+    let measures: Vec<_> = application.metrics.iter().map(|m| m.measure.clone()).collect();
+    let shape = |i: usize| measures[i].as_ref().map(|m| (m.fold, m.window, m.across)).unwrap();
+    assert_eq!(shape(0), (Fold::Last, Window::Latest, Fold::Mean));
+    assert_eq!(shape(1), (Fold::Mean, Window::Sliding(90_000), Fold::Mean));
+    assert_eq!(shape(2), (Fold::Percentile(99.9), Window::Sliding(300_000), Fold::Mean));
+    assert_eq!(shape(3), (Fold::Rate, Window::Tumbling(3_600_000), Fold::Max));
+    assert_eq!(shape(4), (Fold::Max, Window::SlidingSamples(100), Fold::Max));
+    assert_eq!(measures[5], None);
+    let d = measures[3].as_ref().unwrap();
+    assert_eq!((d.per, d.min_samples, d.source.as_deref()), (Level::Zone, 3, Some("http.x")));
+    assert_eq!(d.labels, [("code".into(), vec!["5*".into(), "404".into()])]);
+    let ageing = Ageing { max_age_ms: Some(120_000), hold_ms: Some(10_000), then: Some(WhenStale::Refuse) };
+    assert_eq!(application.metrics[3].ageing, ageing);
+}
+
+#[test]
+fn mistakes_in_how_metrics_are_measured_are_told() {
+    for (metric, said_of_it) in [
+        ("{window: 0 samples}", "a window has 1 to 10000 samples, not `0`"),
+        ("{window: 99d}", "a window is at least 1 ms and at most 35 days long"),
+        ("{aggregate: rate, window: 5 samples}", "`rate` needs a window by time"),
+        ("{per: instance, across: rate}", "`rate` is of the samples of a counter"),
+        ("{across: max}", "`across` has no effect"),
+        ("{min_samples: 0}", "the number must be at least 1"),
+        ("{formula: 1 + 1, source: x}", "`source` has no effect: the metric is computed"),
+    ] {
+        let findings = said(&format!("metrics: {{m: {metric}}}"));
+        let first = findings.first().map_or("", String::as_str);
+        assert!(first.starts_with(said_of_it), "{metric}: {findings:?}");
+    }
+}
+
+#[test]
+fn slos_events_and_error_budgets_are_watched_over_time() {
+    let application = read(
+        "application: a\ncomponents: {w: {cardinality: 1..9}}\nmetrics:\n  rt: {unit: ms}\n  bad: {source: errors_total, \
+         aggregate: rate}\n  all: {source: requests_total, aggregate: rate}\nconstraints: {many: w.cardinality >= 2}\nslo:\n  \
+         plain: rt <= 300\n  fast: {formula: rt <= 200, for: 2m, clear: rt <= 150, clear_for: 5m, severity: \
+         critical}\nevents:\n  storm: {sequence: [many, fast], within: 10m}\n  again: {repeats: plain, times: 3, within: 1h, \
+         severity: info}\n  one: {any: [fast]}\nerror_budgets:\n  shop: {bad: bad, total: all, target: 99.9 %}\n",
+    );
+    let fast = &application.slos[0];
+    assert_eq!((fast.name.as_ref(), fast.lasts_ms, fast.clear_ms), ("fast", 120_000, 300_000));
+    assert!(fast.clear.is_some() && fast.severity == Gravity::Critical);
+    let patterns: Vec<&Pattern> = application.events.iter().map(|event| &event.pattern).collect();
+    assert_eq!(patterns[0], &Pattern::Sequence(vec!["many".into(), "fast".into()]));
+    assert_eq!(patterns[1], &Pattern::Repeats("plain".into(), 3));
+    // 2 % of a budget of 30 days in an hour is 14.4 times as fast as it may be.
+    let budget: Vec<(&str, &str)> = application
+        .constraints
+        .iter()
+        .map(|c| (c.name.as_ref(), c.text.as_str()))
+        .filter(|(n, _)| n.starts_with("shop"))
+        .collect();
+    assert_eq!(budget[0].0, "shop over 3600s");
+    assert!(budget[0].1.starts_with("not (`bad over 3600s` > 0.0144"), "{}", budget[0].1);
+    assert_eq!(budget.len(), 2);
+    let short = application.metrics.iter().find(|m| m.name.as_ref() == "bad over 300s").unwrap();
+    let measure = short.measure.as_ref().unwrap();
+    assert_eq!((measure.fold, measure.window, short.default), (Fold::Increase, Window::Sliding(300_000), Some(0.0)));
+    assert_eq!(measure.source.as_deref(), Some("errors_total"));
+}
+
+#[test]
+fn mistakes_in_what_is_watched_are_told() {
+    for (model, said_of_it) in [
+        ("constraints: {c: {formula: w.cardinality >= 2, for: 2m}}", "`for` belongs to an SLO"),
+        ("events: {e: {}}", "an event has exactly one of"),
+        ("events: {e: {all: [x], within: 1m}}", "there is no SLO or constraint `x`"),
+        ("slo: {x: w.cardinality >= 2}\nevents: {e: {all: [x]}}", "`e` does not say within which time"),
+        ("slo: {x: w.cardinality >= 2}\nevents: {e: {any: [x], times: 3}}", "`times` goes with `repeats`"),
+        ("error_budgets: {b: {bad: x, total: x, target: 0.9}}", "there is no metric `x`"),
+        ("metrics: {x: {}}\nerror_budgets: {b: {bad: x, total: x, target: 0.9}}", "`x` does not count"),
+        ("metrics: {x: {aggregate: sum}}\nerror_budgets: {b: {bad: x, total: x, target: 1}}", "the target is a share"),
+        (
+            "metrics: {x: {aggregate: sum}}\nerror_budgets: {b: {bad: x, total: x, target: 0.9, burn: [{share: 0.1, over: 1s}]}}",
+            "a limit is a share above 0",
+        ),
+    ] {
+        let findings = said(model);
+        assert!(findings.iter().any(|f| f.starts_with(said_of_it)), "{model}: {findings:?}");
+    }
 }
 
 #[test]

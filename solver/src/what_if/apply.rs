@@ -309,12 +309,14 @@ fn set_penalty(constraint: &mut ConstraintDocument, name: &str, amount: &Amount)
             return Err(Misread::new(format!("the constraint `{name}` has no penalty that could be changed"), help));
         }
     };
-    let description = match constraint {
-        ConstraintDocument::Full(full) => full.description.clone(),
-        ConstraintDocument::Formula(_) => None,
+    let full = match constraint {
+        ConstraintDocument::Full(full) => full.clone(),
+        ConstraintDocument::Formula(formula) => {
+            ConstraintProperties { formula: formula.clone(), ..ConstraintProperties::default() }
+        }
     };
-    let (formula, penalty) = (constraint.formula().clone(), Some(Spanned::made(Scalar::Text(text))));
-    *constraint = ConstraintDocument::Full(ConstraintProperties { formula, penalty, description });
+    let penalty = Some(Spanned::made(Scalar::Text(text)));
+    *constraint = ConstraintDocument::Full(ConstraintProperties { penalty, ..full });
     Ok(())
 }
 
