@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use cardinal_adapter::time::UnixMs;
+use cardinal_models::snapshot::Snapshot;
 use cardinal_monitor::forecast::chooser::{Chooser, Kind};
 use cardinal_monitor::forecast::replay::Fleet;
 use serde::{Deserialize, Serialize};
 
-use crate::capacity::Capacity;
+use crate::capacity::{Capacity, Gauge};
 use crate::metrics::{Forecast, MetricReading, Policy};
 
 /// How a metric is forecast.
@@ -141,6 +142,42 @@ impl Foresight {
     /// Forgets the metrics that are not forecast any more.
     pub fn retain(&mut self, settings: &BTreeMap<String, MetricForecast>) {
         self.metrics.retain(|name, _| settings.contains_key(name));
+    }
+}
+
+/// Foresight with what it needs to know of the deployment, as a host keeps it for each loop.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    foresight: Foresight,
+    gauge: Gauge,
+}
+
+impl Outlook {
+    /// The model or the catalog is another one: what is known of the deployment's capacity no longer counts.
+    pub fn renew(&mut self) {
+        self.gauge = Gauge::default();
+    }
+
+    /// What the loop is told of values that came in. `snapshot` is what runs, with the values of now.
+    pub fn pass(
+        &mut self,
+        settings: &BTreeMap<String, MetricForecast>,
+        snapshot: impl FnOnce() -> Snapshot,
+        mut readings: Vec<(String, MetricReading)>,
+    ) -> Vec<(String, MetricReading)> {
+        self.foresight.retain(settings);
+        if !readings.iter().any(|(name, _)| settings.contains_key(name)) {
+            return readings;
+        }
+        let snapshot = snapshot();
+        for (name, reading) in &mut readings {
+            let (Some(settings), Some(metric)) = (settings.get(name), snapshot.application.metric(name)) else {
+                continue;
+            };
+            let capacity = self.gauge.of_current(&snapshot, metric);
+            *reading = self.foresight.observe(name, settings, *reading, capacity.as_ref());
+        }
+        readings
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cardinal_adapter::journal::Entry;
+use cardinal_adapter::time::UnixMs;
 use cardinal_store::{Application, Commit, Lease, Status, Store, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use super::resources::{self, LoadError, Loaded};
 use super::stats::Since;
 use crate::decide::Resources;
 use crate::decision::Answer;
+use crate::foresight::Outlook;
 use crate::input::DecisionInput;
 use crate::metrics::MetricReading;
 use crate::settings::{DriverSettings, LoopSettings};
@@ -62,6 +64,8 @@ pub struct Actor {
     hands: Hands,
     /// The state as it is stored.
     stored: Option<LoopState>,
+    /// What is known of the loads that are forecast; learned anew after a restart.
+    outlook: Outlook,
     /// When the loop wants to be woken.
     wake: tokio::time::Instant,
     inbox: Inbox,
@@ -124,6 +128,7 @@ impl Actor {
             generation: application.generation,
             hands,
             stored,
+            outlook: Outlook::default(),
             wake: tokio::time::Instant::now(),
             inbox,
             answers,
@@ -223,6 +228,7 @@ impl Actor {
             self.hands = Hands::of(&self.shared, &application.name, &settings.driver).await?;
         }
         self.shared.monitors.watch(&application.name, &loaded.resources.application);
+        self.outlook.renew();
         (self.loaded, self.driver, self.generation) = (loaded, settings.driver.clone(), application.generation);
         events.push((Event::Model { model: self.loaded.model, settings: Box::new(settings) }, Since::none()));
         Ok(())
@@ -233,6 +239,7 @@ impl Actor {
         if digest != self.loaded.catalog.digest {
             self.loaded.catalog = self.shared.library.catalog(&self.shared.store, digest).await?;
             self.loaded.resources.catalog = self.loaded.catalog.catalog.clone();
+            self.outlook.renew();
         }
         if digest != self.running.state().catalog {
             events.push((Event::Catalog { catalog: digest }, Since::none()));
@@ -252,6 +259,10 @@ impl Actor {
             let deciding = match &self.running.state().course {
                 Course::Deciding { input } => Some(input.clone()),
                 _ => None,
+            };
+            let event = match event {
+                Event::Metrics(readings) => Event::Metrics(self.foresee(readings, now)),
+                other => other,
             };
             let paid = self.running.executor().map(|e| e.plan().content().summary.cost_before_nanos);
             let Step { writes, acts: more, wake_at } = self.running.step(now, &self.loaded.resources, event);
@@ -279,6 +290,12 @@ impl Actor {
         }
         let gone = self.running.state().course == Course::Gone;
         Ok(if gone { Going::Over } else { Going::On })
+    }
+
+    /// Metrics with a forecast become what to be ready for.
+    fn foresee(&mut self, readings: Vec<(String, MetricReading)>, now: UnixMs) -> Vec<(String, MetricReading)> {
+        let (running, resources) = (&self.running, &self.loaded.resources);
+        self.outlook.pass(&running.state().settings.forecast, || running.snapshot(now, resources), readings)
     }
 
     /// Writes until it is written: nothing may be done before.

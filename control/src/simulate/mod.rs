@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::capacity::Gauge;
 use crate::decide::{Resources, Solver, decide};
 use crate::decision::{Answer, Decision, Next};
-use crate::foresight::Foresight;
+use crate::foresight::Outlook;
 use crate::input::DecisionInput;
 use crate::metrics::MetricReading;
 use crate::running;
@@ -213,8 +213,7 @@ pub fn simulate(name: &str, resources: &Resources, solver: &dyn Solver, scenario
         wake: None,
         steps: 0,
         checks: invariants::Checks::default(),
-        foresight: Foresight::default(),
-        gauge: Gauge::default(),
+        outlook: Outlook::default(),
         serving_gauge: Gauge::default(),
         has_served: false,
         report: Report { seed: scenario.seed, ..Report::default() },
@@ -244,8 +243,7 @@ struct World<'a> {
     wake: Option<(UnixMs, u64)>,
     steps: u64,
     checks: invariants::Checks,
-    foresight: Foresight,
-    gauge: Gauge,
+    outlook: Outlook,
     serving_gauge: Gauge,
     has_served: bool,
     report: Report,
@@ -408,20 +406,9 @@ impl World<'_> {
     }
 
     /// What the loop is told of metrics with a forecast.
-    fn foresee(&mut self, mut readings: Vec<(String, MetricReading)>) -> Vec<(String, MetricReading)> {
-        let settings = &self.scenario.settings.forecast;
-        if settings.is_empty() {
-            return readings;
-        }
-        let snapshot = self.running.snapshot(self.now, self.resources);
-        for (name, reading) in &mut readings {
-            let (Some(settings), Some(metric)) = (settings.get(name), snapshot.application.metric(name)) else {
-                continue;
-            };
-            let capacity = self.gauge.of_current(&snapshot, metric);
-            *reading = self.foresight.observe(name, settings, *reading, capacity.as_ref());
-        }
-        readings
+    fn foresee(&mut self, readings: Vec<(String, MetricReading)>) -> Vec<(String, MetricReading)> {
+        let (loop_, now, resources) = (&self.running, self.now, self.resources);
+        self.outlook.pass(&self.scenario.settings.forecast, || loop_.snapshot(now, resources), readings)
     }
 
     fn next_loss(&mut self) {
