@@ -439,7 +439,7 @@ impl Manager {
             let since = Since::at(self.shared.now());
             let mut batches: HashMap<String, Vec<(String, MetricReading)>> = HashMap::new();
             for value in values {
-                batches.entry(value.application).or_default().push(actor::reading(value.metric));
+                batches.entry(value.application).or_default().push(reading(value.metric));
             }
             for (name, batch) in batches {
                 if let Some((_, reach)) = self.reach.get(&name) {
