@@ -138,6 +138,10 @@ impl Reply {
         self.body.read_to_string().unwrap()
     }
 
+    pub fn bytes(mut self) -> Vec<u8> {
+        self.body.read_to_vec().unwrap()
+    }
+
     /// The body as JSON; it must say that it is.
     pub fn json(self) -> Value {
         let kind = self.header("content-type").to_owned();
