@@ -1,5 +1,5 @@
-//! Shared hosting at scale: Karpenter's scheduling benchmark, demands like those of a cluster on the AWS catalog, and
-//! demands that all differ, against greedy packing in the same run. `cargo bench --bench packing -- karpenter 500 5000`
+//! Shared hosting at scale: Karpenter's scheduling benchmark, demands like those of a cluster on the AWS catalog, the same
+//! with GPUs, and demands that all differ, against greedy packing in the same run. `cargo bench --bench packing -- karpenter 500 5000`
 //! runs one family at some sizes.
 
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn main() -> Result<(), String> {
     let sizes: Vec<usize> = arguments.iter().skip(1).filter_map(|a| a.parse().ok()).collect();
     let chosen = |name: &str| family.as_deref().is_none_or(|f| f == name);
     let sizes_or = |default: &[usize]| if sizes.is_empty() { default.to_vec() } else { sizes.clone() };
-    println!("| family | pods | components | price | bound | gap | first fit | best fit | nodes | s | rounds |");
+    println!("| family | pods | components | price | bound | gap | first fit | best fit | s | nodes | rounds |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     if chosen("karpenter") {
         let types = pods::types();
@@ -69,6 +69,11 @@ fn main() -> Result<(), String> {
     if chosen("cluster") {
         for n in sizes_or(&[200, 1000, 5000, 20_000]) {
             row("cluster on AWS", &pods::cluster_pods(n, 42), &aws)?;
+        }
+    }
+    if chosen("gpu") {
+        for n in sizes_or(&[200, 1000, 5000]) {
+            row("with GPUs on AWS", &pods::gpu_pods(n, 42), &aws)?;
         }
     }
     if chosen("distinct") {

@@ -22,6 +22,8 @@ pub enum Kind {
     ZoneAffinity(u8),
     /// Never beside another of its kind.
     HostApart,
+    /// GPUs.
+    Gpus(u8),
 }
 
 /// A pod: milli-cores, MiB, and what it asks for.
@@ -119,8 +121,9 @@ pub fn model(pods: &[Pod]) -> String {
             Kind::HostSpread(_) | Kind::HostApart => ", per_node: 1".to_owned(),
             _ => String::new(),
         };
+        let gpus = if let Kind::Gpus(gpus) = kind { format!(", gpus: {gpus}") } else { String::new() };
         text += &format!(
-            "  p{i}: {{cardinality: {n}, hosting: shared, requires: {{cores: {}, memory: {memory} MiB}}{rule}}}\n",
+            "  p{i}: {{cardinality: {n}, hosting: shared, requires: {{cores: {}, memory: {memory} MiB{gpus}}}{rule}}}\n",
             *cpu as f64 / 1000.0
         );
     }
@@ -166,54 +169,83 @@ pub enum Fit {
     Best,
 }
 
+/// CPU, memory and GPUs that a node has left or a pod asks for.
+type Room = [u64; 3];
+
+fn asked(pod: &Pod) -> Room {
+    [pod.0, pod.1, if let Kind::Gpus(gpus) = pod.2 { u64::from(gpus) } else { 0 }]
+}
+
+fn holds(room: &Room, asked: &Room) -> bool {
+    room.iter().zip(asked).all(|(room, asked)| room >= asked)
+}
+
 /// Greedy packing, largest pod first, on nodes of one type, each then replaced by the cheapest type that holds what is on
-/// it; the best of several types. Zones are left out, which favours it. The price per hour.
+/// it; the best of several types. Pods that the type does not hold open nodes of the cheapest that does. Zones are left
+/// out, which favours it. The price per hour.
 pub fn greedy(pods: &[Pod], catalog: &Catalog, fit: Fit) -> f64 {
-    let mut types: Vec<(u64, u64, f64)> =
-        catalog.offers().iter().map(|o| (o.cores.0, o.memory.0 / Bytes::MIB, o.price.units())).collect();
-    types.sort_by(|a, b| a.2.total_cmp(&b.2));
+    let room = |o: &Offer| [o.cores.0, o.memory.0 / Bytes::MIB, u64::from(o.gpus)];
+    let mut types: Vec<(Room, f64)> = catalog.offers().iter().map(|o| (room(o), o.price.units())).collect();
+    types.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut order = pods.to_vec();
-    let (cpu, memory) = order.iter().fold((0u64, 0u64), |(c, m), p| (c + p.0, m + p.1));
-    let size = |p: &Pod| (p.0 as f64 / cpu.max(1) as f64).max(p.1 as f64 / memory.max(1) as f64);
+    let total = order.iter().map(asked).fold([0; 3], |sum, x| [sum[0] + x[0], sum[1] + x[1], sum[2] + x[2]]);
+    let size = |p: &Pod| (0..3).map(|r| asked(p)[r] as f64 / total[r].max(1) as f64).fold(0.0, f64::max);
     order.sort_by(|a, b| size(b).total_cmp(&size(a)).then(b.cmp(a)));
     let mut templates = vec![0usize, 1, 2, 3, 5, 7, 11, 15, 23, 31, 47, 63];
     templates.retain(|t| *t < types.len());
-    let price = |template: usize| greedy_on(&order, &types, types[template], fit);
+    let price = |template: usize| greedy_on(&order, &types, types[template].0, fit);
     templates.into_iter().filter_map(price).fold(f64::INFINITY, f64::min)
 }
 
-fn greedy_on(order: &[Pod], types: &[(u64, u64, f64)], template: (u64, u64, f64), fit: Fit) -> Option<f64> {
-    // Room for CPU and memory, and the classes on the node as bits.
-    let mut nodes: Vec<(u64, u64, u16, u64, u64)> = Vec::new();
+fn greedy_on(order: &[Pod], types: &[(Room, f64)], template: Room, fit: Fit) -> Option<f64> {
+    // What is left, what is used, and the classes on the node as bits.
+    let mut nodes: Vec<(Room, Room, u16)> = Vec::new();
     let mut first_open = 0;
-    for (cpu, memory, kind) in order {
-        let class = match kind {
+    for pod in order {
+        let asked = asked(pod);
+        let class = match pod.2 {
             Kind::HostSpread(label) => 1u16 << label,
             Kind::HostApart => 1 << LABELS,
             _ => 0,
         };
-        let has_room = |n: &(u64, u64, u16, u64, u64)| n.0 >= *cpu && n.1 >= *memory && n.2 & class == 0;
+        let has_room = |n: &(Room, Room, u16)| holds(&n.0, &asked) && n.2 & class == 0;
         let found = match fit {
             Fit::First => nodes[first_open..].iter().position(has_room).map(|i| i + first_open),
-            Fit::Best => (first_open..nodes.len()).filter(|i| has_room(&nodes[*i])).min_by_key(|i| nodes[*i].1),
+            Fit::Best => (first_open..nodes.len()).filter(|i| has_room(&nodes[*i])).min_by_key(|i| nodes[*i].0[1]),
         };
         let at = match found {
             Some(at) => at,
             None => {
-                let holds = |t: &&(u64, u64, f64)| t.0 >= *cpu && t.1 >= *memory;
-                let fits = template.0 >= *cpu && template.1 >= *memory;
-                let node = if fits { template } else { *types.iter().find(holds)? };
-                nodes.push((node.0, node.1, 0, 0, 0));
+                let fits = holds(&template, &asked);
+                let room = if fits { template } else { types.iter().find(|t| holds(&t.0, &asked))?.0 };
+                nodes.push((room, [0; 3], 0));
                 nodes.len() - 1
             }
         };
-        let node = &mut nodes[at];
-        *node = (node.0 - cpu, node.1 - memory, node.2 | class, node.3 + cpu, node.4 + memory);
-        while first_open < nodes.len() && (nodes[first_open].0 < CPU[0].min(50) || nodes[first_open].1 < 50) {
+        let (left, used, classes) = &mut nodes[at];
+        for r in 0..asked.len() {
+            left[r] -= asked[r];
+            used[r] += asked[r];
+        }
+        *classes |= class;
+        while first_open < nodes.len() && (nodes[first_open].0[0] < CPU[0].min(50) || nodes[first_open].0[1] < 50) {
             first_open += 1;
         }
     }
-    nodes.iter().map(|n| types.iter().find(|t| t.0 >= n.3 && t.1 >= n.4).map(|t| t.2)).sum()
+    nodes.iter().map(|n| types.iter().find(|t| holds(&t.0, &n.1)).map(|t| t.1)).sum()
+}
+
+/// Demands of a cluster that trains and serves models: two thirds without GPUs as in [`cluster_pods`], a third with one
+/// to eight of them, 2 to 8 cores and 8 to 32 GiB for each.
+pub fn gpu_pods(number: usize, seed: u64) -> Vec<Pod> {
+    let mut draw = fastrand::Rng::with_seed(seed ^ 0x69b5);
+    let mut pods = cluster_pods(number - number / 3, seed);
+    pods.extend((0..number / 3).map(|_| {
+        let gpus = [1u64, 1, 1, 1, 2, 2, 4, 8][draw.usize(..8)];
+        let (cores, gib) = ([2, 4, 6, 8][draw.usize(..4)], [8, 16, 32][draw.usize(..3)]);
+        (gpus * cores * 1000, gpus * gib * 1024, Kind::Gpus(gpus as u8))
+    }));
+    pods
 }
 
 /// Demands like those of a cluster: 24 sizes, small ones far more often, memory between 1 and 8 GiB per core.

@@ -176,11 +176,16 @@ impl<'a> Search<'a> {
     fn improve(&mut self) {
         for _ in 0..ROUNDS_OF_TWO {
             while self.move_one() {}
-            let is_done = self.linked.value_of(&self.choice) <= self.bound + 1e-9 * self.bound.abs();
-            if is_done || self.limits.reached() || !self.move_two() {
+            if self.is_enough() || self.limits.reached() || !self.move_two() {
                 return;
             }
         }
+    }
+
+    /// True when the solution is as near to the bound as is asked for.
+    fn is_enough(&self) -> bool {
+        let asked = self.limits.relative_gap / (1.0 + self.limits.relative_gap);
+        self.linked.value_of(&self.choice) <= self.bound + asked.max(1e-9) * self.bound.abs()
     }
 
     fn gain(&self, group: usize, column: usize) -> f64 {
@@ -215,7 +220,7 @@ impl<'a> Search<'a> {
     fn move_two(&mut self) -> bool {
         let mut moved = false;
         for a in 0..self.choice.len() {
-            if self.limits.reached() {
+            if self.limits.reached() || self.is_enough() {
                 return false;
             }
             for b in a + 1..self.choice.len() {

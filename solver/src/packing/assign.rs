@@ -12,13 +12,16 @@ use cardinal_models::snapshot::Snapshot;
 use super::cover::Cover;
 use super::node::RESOURCES;
 use super::rounding::Plan;
+use super::seat::{Places, Seating, seat};
+use crate::engine::Limits;
 use crate::pattern::{NodeRules, shared_components};
 
 /// A node of the plan.
-struct Node {
-    bin: usize,
+#[derive(Clone)]
+pub(super) struct Node {
+    pub bin: usize,
     /// Places for items that are not taken yet.
-    free: Vec<(usize, u32)>,
+    pub free: Vec<(usize, u32)>,
     left: [u64; RESOURCES],
     /// A number of a zone.
     zone: usize,
@@ -26,14 +29,15 @@ struct Node {
 }
 
 /// What an instance may not do beside what its item may not.
-struct Rules<'a> {
+#[derive(Clone)]
+pub(super) struct Rules<'a> {
     application: &'a Application,
     /// By component, by component: they never meet.
-    apart: Vec<Vec<bool>>,
+    pub apart: Vec<Vec<bool>>,
     /// By component: some rule of its own holds on single nodes.
     picky: Vec<bool>,
     /// By component: the set of components that lie in one zone with it.
-    together: Vec<Option<usize>>,
+    pub together: Vec<Option<usize>>,
 }
 
 impl<'a> Rules<'a> {
@@ -68,7 +72,7 @@ impl<'a> Rules<'a> {
             && (apart.is_empty() || node.hosts.iter().all(|(c, _)| !apart[c.index()]))
     }
 
-    fn is_by_zone(&self, component: ComponentId) -> bool {
+    pub(super) fn is_by_zone(&self, component: ComponentId) -> bool {
         self.together[component.index()].is_some() || self.application[component].counts_zones()
     }
 }
@@ -91,10 +95,11 @@ fn take(node: &mut Node, item: usize) -> bool {
 }
 
 /// The zones that the bins of a plan can stand in.
-struct Zones {
-    names: Vec<String>,
+#[derive(Clone)]
+pub(super) struct Zones {
+    pub names: Vec<String>,
     /// By bin: numbers of zones, with the index in the offer; a single nameless one where the offer names none.
-    of: Vec<Vec<(usize, Option<u16>)>>,
+    pub of: Vec<Vec<(usize, Option<u16>)>>,
 }
 
 impl Zones {
@@ -123,27 +128,26 @@ impl Zones {
     }
 }
 
-/// A placement that the plan stands for, as far as one is found.
-pub(crate) fn assign(cover: &Cover, snapshot: &Snapshot, plan: &Plan) -> Placement {
-    let rules = Rules::of(&snapshot.application);
-    let zones = Zones::of(cover, snapshot);
-    let by_zone = cover.members.iter().flatten().any(|(c, _)| rules.is_by_zone(*c));
-    let mut work = Work { cover, snapshot, rules, zones, nodes: Vec::new(), placed: Vec::new() };
-    for ((bin, counts), times) in plan {
-        for _ in 0..*times {
-            work.open(*bin, counts, 0);
+/// Placements that the plan stands for, as far as they are found, the quickest first: `each` is shown one after the other
+/// and tells whether that is good enough.
+pub(crate) fn assign(
+    cover: &Cover,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    limits: &Limits,
+    mut each: impl FnMut(Placement) -> bool,
+) {
+    let work = Work::of(cover, snapshot, plan);
+    if each(work.clone().greedily()) {
+        return;
+    }
+    for places in [Places::AsPlanned, Places::Anew] {
+        if let Some(seating) = seat(&work, places, limits)
+            && each(work.clone().seated(&seating))
+        {
+            return;
         }
     }
-    // Large nodes first: they decide most.
-    work.nodes.sort_by_key(|n| std::cmp::Reverse(n.free.iter().map(|(_, k)| *k).sum::<u32>()));
-    work.placed = vec![vec![0; work.zones.names.len()]; snapshot.application.components.len()];
-    let wanted = work.wanted_by_zone();
-    if by_zone {
-        work.choose_zones(&wanted);
-    }
-    let left_over = work.give_out(&wanted);
-    work.place_anywhere(left_over);
-    work.placement(by_zone)
 }
 
 /// How many instances of a component are wanted in a zone, or in any for `None`.
@@ -154,17 +158,72 @@ struct Wanted {
     number: u32,
 }
 
-struct Work<'a> {
-    cover: &'a Cover,
-    snapshot: &'a Snapshot,
-    rules: Rules<'a>,
-    zones: Zones,
-    nodes: Vec<Node>,
-    /// By component and zone.
-    placed: Vec<Vec<u32>>,
+/// The nodes of a plan while instances are given to them.
+#[derive(Clone)]
+pub(super) struct Work<'a> {
+    pub cover: &'a Cover,
+    pub snapshot: &'a Snapshot,
+    pub rules: Rules<'a>,
+    pub zones: Zones,
+    pub nodes: Vec<Node>,
+    by_zone: bool,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn of(cover: &'a Cover, snapshot: &'a Snapshot, plan: &Plan) -> Self {
+        let rules = Rules::of(&snapshot.application);
+        let zones = Zones::of(cover, snapshot);
+        let by_zone = cover.members.iter().flatten().any(|(c, _)| rules.is_by_zone(*c));
+        let mut work = Work { cover, snapshot, rules, zones, nodes: Vec::new(), by_zone };
+        for ((bin, counts), times) in plan {
+            for _ in 0..*times {
+                work.open(*bin, counts, 0);
+            }
+        }
+        // Large nodes first: they decide most.
+        work.nodes.sort_by_key(|n| std::cmp::Reverse(n.free.iter().map(|(_, k)| *k).sum::<u32>()));
+        work
+    }
+
+    /// Zones and places given out one after the other.
+    fn greedily(mut self) -> Placement {
+        let wanted = self.wanted_by_zone();
+        if self.by_zone {
+            self.choose_zones(&wanted);
+        }
+        let left_over = self.give_out(&wanted);
+        self.place_anywhere(left_over);
+        self.placement()
+    }
+
+    /// As an integer program seats them.
+    fn seated(mut self, seating: &Seating) -> Placement {
+        for (node, zone) in self.nodes.iter_mut().zip(&seating.zones) {
+            node.zone = *zone;
+            node.free.clear();
+            node.left = self.cover.model.bins[node.bin].capacity;
+        }
+        let mut zone_of = vec![None; self.snapshot.application.structure.len()];
+        for (component, at, number) in &seating.seats {
+            let Some(item) = self.item_of(*component) else { continue };
+            let demand = self.cover.model.items[item].demand;
+            let node = &mut self.nodes[*at];
+            (0..RESOURCES).for_each(|r| node.left[r] = node.left[r].saturating_sub(demand[r] * u64::from(*number)));
+            (0..*number).for_each(|_| host(node, *component));
+            if let Some(set) = self.rules.together[component.index()] {
+                zone_of[set] = Some(node.zone);
+            }
+        }
+        let zone = |c: &ComponentId| self.rules.together[c.index()].and_then(|set| zone_of[set]);
+        let left_over = seating.left_over.iter().map(|c| (*c, zone(c))).collect();
+        self.place_anywhere(left_over);
+        self.placement()
+    }
+
+    fn item_of(&self, component: ComponentId) -> Option<usize> {
+        self.cover.members.iter().position(|m| m.iter().any(|(c, _)| *c == component))
+    }
+
     fn open(&mut self, bin: usize, counts: &[u32], zone: usize) {
         let mut left = self.cover.model.bins[bin].capacity;
         for (item, n) in self.cover.model.items.iter().zip(counts) {
@@ -319,7 +378,6 @@ impl Work<'_> {
                     if w.zone.is_none() {
                         spare[w.item][node.zone] -= 1;
                     }
-                    self.placed[w.component.index()][node.zone] += 1;
                     missing -= 1;
                 }
                 if missing == 0 {
@@ -339,9 +397,8 @@ impl Work<'_> {
                 (0..RESOURCES).for_each(|r| node.left[r] = node.left[r].saturating_add(demand[r] * u64::from(n)));
             }
         }
-        let is_of = |c: ComponentId| move |m: &Vec<(ComponentId, u32)>| m.iter().any(|(x, _)| *x == c);
         for (component, zone) in left_over {
-            let Some(item) = self.cover.members.iter().position(is_of(component)) else { continue };
+            let Some(item) = self.item_of(component) else { continue };
             let demand = self.cover.model.items[item].demand;
             let fits = |node: &Node| (0..RESOURCES).all(|r| demand[r] <= node.left[r]);
             let bins = &self.cover.model.bins;
@@ -368,13 +425,13 @@ impl Work<'_> {
     }
 
     /// The nodes as a placement, each on the cheapest offer of its zone that holds what it hosts.
-    fn placement(&self, by_zone: bool) -> Placement {
+    fn placement(&self) -> Placement {
         let group = |node: &Node| {
             let zone = self.zones.of[node.bin].iter().find(|(z, _)| *z == node.zone).and_then(|(_, told)| *told);
             let mut instances = node.hosts.clone();
             instances.sort_unstable();
             let offer = self.cover.model.bins[node.bin].offer;
-            NodeGroup { offer, zone: if by_zone { zone } else { None }, instances, count: 1 }
+            NodeGroup { offer, zone: if self.by_zone { zone } else { None }, instances, count: 1 }
         };
         let mut placement = Placement::of(self.nodes.iter().filter(|n| !n.hosts.is_empty()).map(group).collect());
         placement.normalize();

@@ -17,6 +17,8 @@ use crate::term::Term;
 
 /// Classes of instances that stay apart are kept where they are at least this part of the largest.
 const CLASS_SHARE: f64 = 0.25;
+/// Where there are so few instances all are kept.
+const FEW_INSTANCES: u64 = 300;
 /// At most so many items.
 const MOST_ITEMS: usize = 400;
 
@@ -70,8 +72,10 @@ fn classes(ground: Ground<'_>, shared: &[ComponentId], wanted: &[u32]) -> Vec<Ve
     let size = |class: &Vec<usize>| class.iter().map(|i| u64::from(wanted[*i])).sum::<u64>();
     let mut classes: Vec<Vec<usize>> = twins.into_values().collect();
     classes.sort_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.cmp(b)));
+    classes.retain(|c| size(c) > 1);
     let largest = classes.first().map_or(0.0, |c| size(c) as f64);
-    classes.retain(|c| size(c) as f64 >= CLASS_SHARE * largest);
+    let are_few = wanted.iter().map(|n| u64::from(*n)).sum::<u64>() <= FEW_INSTANCES;
+    classes.retain(|c| are_few || size(c) as f64 >= CLASS_SHARE * largest);
     classes
 }
 
@@ -157,11 +161,15 @@ impl Cover {
         Some(Cover { model, demand, members, prices, factor, constant })
     }
 
+    /// What 1e-9 currency units per hour lose in the objective.
+    pub(crate) fn unit(&self) -> f64 {
+        self.factor / cardinal_models::quantity::Price::SCALE as f64
+    }
+
     /// The rows of the relaxation: of each item enough.
     pub(crate) fn probe(&self) -> Probe {
         let rows = self.demand.iter().map(|n| (f64::from(*n), f64::INFINITY)).collect();
-        let scale = self.factor / cardinal_models::quantity::Price::SCALE as f64;
-        let costs: Vec<f64> = self.prices.iter().map(|p| *p as f64 * scale).collect();
+        let costs: Vec<f64> = self.prices.iter().map(|p| *p as f64 * self.unit()).collect();
         Probe::of_cover(rows, &costs, self.model.items.len())
     }
 

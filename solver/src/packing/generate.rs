@@ -5,41 +5,45 @@
 //! to the cutting-stock problem, Operations Research 9, 1961; smoothing of the duals after Wentges, Weighted
 //! Dantzig-Wolfe decomposition for linear mixed-integer programming, 1997.)
 
+use std::rc::Rc;
+
 use super::bound;
 use super::grid::Grid;
 use super::master::{Aim, Load, Master};
 use super::node::NodeModel;
-use super::pricing::{self, Multipliers, Reach};
+use super::price::{Effort, KEPT};
+use super::pricing::Multipliers;
 use super::probe::Probe;
+use super::scale::Scale;
 use crate::engine::{EngineError, Limits, RunStatus};
 
 /// How far the duals lean towards those of the best bound.
 const SMOOTHING: f64 = 0.5;
-/// How hard pricing tries: cells of the table of the grid, and nodes of the search tree of a bin beyond it.
-#[derive(Clone, Copy, Debug)]
-struct Effort {
-    cells: usize,
-    nodes: usize,
-}
-
 /// Efforts from attempt to attempt, where there is a grid and where there is none.
 const WITH_GRID: [Effort; 3] = [
-    Effort { cells: SMALL_GRID, nodes: 0 },
-    Effort { cells: LARGE_GRID, nodes: 0 },
-    Effort { cells: LARGE_GRID, nodes: 15_000 },
+    Effort { cells: SMALL_GRID, nodes: 0, near: 0.0 },
+    Effort { cells: LARGE_GRID, nodes: 0, near: 0.0 },
+    Effort { cells: LARGE_GRID, nodes: 15_000, near: 0.0 },
 ];
-const WITHOUT_GRID: [Effort; 3] =
-    [Effort { cells: 0, nodes: 1_500 }, Effort { cells: 0, nodes: 15_000 }, Effort { cells: 0, nodes: 150_000 }];
+const WITHOUT_GRID: [Effort; 3] = [
+    Effort { cells: 0, nodes: 1_500, near: 5e-3 },
+    Effort { cells: 0, nodes: 15_000, near: 5e-4 },
+    Effort { cells: 0, nodes: 100_000, near: 0.0 },
+];
+/// While a dive generates.
+const DIVING: Effort = Effort { cells: 0, nodes: 700, near: f64::INFINITY };
 /// Nodes of all search trees together: a limit that keeps the answer reproducible.
 const MOST_STEPS: usize = 60_000_000;
-/// So many new nodes of a round are kept, those worth most for their price.
-const KEPT: usize = 60;
 /// Cells of the table of pricing by grid, at first and then.
 const SMALL_GRID: usize = 700_000;
-const LARGE_GRID: usize = 6_000_000;
+pub(super) const LARGE_GRID: usize = 6_000_000;
 /// Nodes for whole numbers have at most so many of an item, and are generated in so many rounds.
 const FEW: u8 = 2;
 const MOST_DIVERSE: usize = 40;
+/// Generation stalls when in so many rounds the master falls by less than this part.
+const STALLED: (usize, f64) = (8, 3e-4);
+/// Items that are wanted this often on average are many.
+const MANY: f64 = 6.0;
 /// Rounds of generation.
 const MOST_ROUNDS: usize = 2_000;
 
@@ -62,11 +66,17 @@ pub(crate) struct Root {
     pub rounds: usize,
 }
 
-/// What one pricing of every bin gave.
-struct Round {
-    loads: Vec<Load>,
-    /// The smallest reduced cost that a node of each bin can have.
-    reduced: Vec<f64>,
+/// True when the values of the master hardly fall any more: more effort brings more than more rounds.
+fn is_stalled(values: &[f64]) -> bool {
+    let last = values.len().saturating_sub(1);
+    last >= STALLED.0 && values[last - STALLED.0] - values[last] <= STALLED.1 * values[last].abs()
+}
+
+/// True when items are wanted so often that limits on their number hardly matter, which the grid leaves out.
+fn are_many(model: &NodeModel) -> bool {
+    let most = |item: usize| model.bins.iter().map(|b| f64::from(b.most[item])).fold(0.0, f64::max);
+    let free: Vec<f64> = model.cliques.iter().filter(|c| c.len() == 1).map(|c| most(c[0])).collect();
+    !free.is_empty() && free.iter().sum::<f64>() >= MANY * free.len() as f64
 }
 
 /// Generates nodes for a pool.
@@ -76,13 +86,20 @@ pub(crate) struct Generator<'a> {
     pub limits: &'a Limits,
     /// No placement has more nodes.
     pub most_nodes: f64,
-    multipliers: Multipliers,
+    pub(super) multipliers: Multipliers,
+    /// The units of the tables of pricing, once they are needed.
+    pub(super) scales: Option<Rc<Vec<Scale>>>,
+    /// Memory of tables from one pricing to the next.
+    pub(super) memory: Vec<u32>,
+    pub(super) fine: Vec<Vec<u32>>,
     /// Exact pricing of many bins at once, where values are the same on all.
-    grid: Option<Grid>,
+    pub(super) grid: Option<Grid>,
     /// At most so many of an item on a node, which makes nodes that combine well; bounds are not taken then.
-    limit: Option<u8>,
+    pub(super) limit: Option<u8>,
     /// Nodes of search trees that are left.
-    steps: usize,
+    pub(super) steps: usize,
+    /// Rounds of generation of one attempt.
+    pub(super) rounds: usize,
     /// For tests: called with every bound.
     pub bounds: Vec<f64>,
 }
@@ -90,7 +107,7 @@ pub(crate) struct Generator<'a> {
 impl<'a> Generator<'a> {
     pub(crate) fn new(model: &'a NodeModel, probe: &'a Probe, limits: &'a Limits, most_nodes: f64) -> Self {
         let multipliers = Multipliers::new(model.bins.len());
-        let grid = if probe.is_cover() { Grid::of(model) } else { None };
+        let grid = if probe.is_cover() && are_many(model) { Grid::of(model) } else { None };
         Generator {
             model,
             probe,
@@ -98,14 +115,18 @@ impl<'a> Generator<'a> {
             most_nodes,
             grid,
             limit: None,
+            scales: None,
+            memory: Vec::new(),
+            fine: Vec::new(),
             multipliers,
             steps: MOST_STEPS,
+            rounds: MOST_ROUNDS,
             bounds: Vec::new(),
         }
     }
 
     /// The largest coefficient of the objective: its unit in the master.
-    fn unit(&self) -> f64 {
+    pub(super) fn unit(&self) -> f64 {
         let costs = (0..self.model.bins.len()).map(|b| self.probe.price(b).abs().max(self.probe.worth_of_items(b)));
         let others = self.probe.others.iter().map(|c| c.cost.abs());
         let largest = costs.chain(others).fold(0.0, f64::max);
@@ -137,77 +158,9 @@ impl<'a> Generator<'a> {
         start
     }
 
-    fn reduced_cost(&self, load: &Load, duals: &[f64]) -> f64 {
+    pub(super) fn reduced_cost(&self, load: &Load, duals: &[f64]) -> f64 {
         let column = self.probe.column(load.0, &load.1);
         column.cost - column.entries.iter().map(|(row, x)| x * duals[*row]).sum::<f64>()
-    }
-
-    /// Prices the bins that the grid serves; gives their number.
-    fn price_by_grid(
-        &mut self,
-        duals: &[f64],
-        cells: usize,
-        reduced: &mut [f64],
-        found: &mut Vec<(f64, Load)>,
-    ) -> usize {
-        let Some(grid) = self.grid.as_ref().filter(|_| !self.model.bins.is_empty()) else { return 0 };
-        let values = self.probe.values(0, duals);
-        let costs: Vec<f64> = (0..self.model.bins.len()).map(|b| self.probe.fixed(b, duals)).collect();
-        let priced = grid.price(&values, &costs, cells, self.limit);
-        let served = priced.len();
-        for (bin, (upper, nodes)) in priced.into_iter().enumerate() {
-            reduced[bin] = (costs[bin] - upper).min(0.0);
-            for mut counts in nodes {
-                counts.iter_mut().zip(&self.model.bins[bin].most).for_each(|(n, most)| *n = (*n).min(*most));
-                let value: f64 = counts.iter().zip(&values).map(|(n, v)| f64::from(*n) * v).sum();
-                if value > costs[bin] && counts.iter().any(|n| *n > 0) {
-                    let excess = (value - costs[bin]) / costs[bin].abs().max(1e-9);
-                    found.push((excess, (self.model.cheapest(bin, &counts), counts)));
-                }
-            }
-        }
-        served
-    }
-
-    /// Prices every bin at some duals: the best node of each, and the best of all of them.
-    fn price(&mut self, duals: &[f64], effort: Effort, aim: Aim) -> Round {
-        let bins = self.model.bins.len();
-        let mut reduced = vec![0.0; bins];
-        let mut found: Vec<(f64, Load)> = Vec::new();
-        let with_grid = aim != Aim::Repair;
-        let served = if with_grid { self.price_by_grid(duals, effort.cells, &mut reduced, &mut found) } else { 0 };
-        // Beyond the grid bins are bounded, and searched only when the grid has nothing to offer.
-        let nodes = match served {
-            0 => effort.nodes.max(WITHOUT_GRID[0].nodes),
-            _ if !found.is_empty() => 0,
-            _ => effort.nodes,
-        };
-        for (bin, reduced) in reduced.iter_mut().enumerate().skip(served) {
-            let (mut fixed, mut values) = (self.probe.fixed(bin, duals), self.probe.values(bin, duals));
-            if aim == Aim::Repair {
-                fixed -= self.probe.price(bin);
-                let nothing = vec![0.0; duals.len()];
-                values.iter_mut().zip(self.probe.values(bin, &nothing)).for_each(|(v, x)| *v -= x);
-            }
-            let is_late = bin % 16 == 15 && self.limits.reached();
-            let reach = Reach {
-                threshold: fixed,
-                step: 0.0,
-                nodes: if is_late { 0 } else { nodes.min(self.steps) },
-                thorough: false,
-            };
-            let priced = pricing::best(self.model, bin, &values, reach, &mut self.multipliers);
-            self.steps = self.steps.saturating_sub(priced.steps);
-            *reduced = (fixed - priced.upper).min(0.0);
-            for (value, counts) in priced.found.into_iter().rev().take(2) {
-                let cheapest = if aim == Aim::Repair { bin } else { self.model.cheapest(bin, &counts) };
-                found.push(((value - fixed) / fixed.abs().max(1e-9), (cheapest, counts)));
-            }
-        }
-        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        found.dedup_by(|a, b| a.1 == b.1);
-        found.truncate(KEPT);
-        Round { loads: found.into_iter().map(|(_, load)| load).collect(), reduced }
     }
 
     /// Generates nodes until none pays, a limit is reached or the bound says that there is no solution.
@@ -240,6 +193,12 @@ impl<'a> Generator<'a> {
             root = self.descend(repair.loads, Aim::Loss(charge), unit, efforts[1], None)?;
         }
         Ok(root)
+    }
+
+    /// One attempt with little effort.
+    pub(super) fn quick(&mut self, start: Vec<Load>) -> Result<Root, EngineError> {
+        let unit = self.unit();
+        self.descend(start, Aim::Loss(unit * 1e4), unit, DIVING, None)
     }
 
     /// More nodes for whole numbers: small ones with few of an item. The optimum of the linear program has other
@@ -289,12 +248,12 @@ impl<'a> Generator<'a> {
     }
 
     /// True when the linear program over the nodes is as near to the bound as is of use.
-    fn is_tight(&self, root: &Root) -> bool {
+    pub(super) fn is_tight(&self, root: &Root) -> bool {
         root.value - root.bound <= (0.1 * self.limits.relative_gap).max(1e-9) * root.value.abs()
     }
 
     /// Generates nodes with searches of a reach; the bound goes on from that of an earlier root.
-    fn descend(
+    pub(super) fn descend(
         &mut self,
         start: Vec<Load>,
         aim: Aim,
@@ -315,20 +274,24 @@ impl<'a> Generator<'a> {
             feasible: false,
             rounds: 0,
         };
+        let mut past = 0;
         if let Some(before) = before {
-            (root.bound, root.duals) = (before.bound, before.duals);
+            (root.bound, root.duals, past) = (before.bound, before.duals, before.rounds);
         }
         let nothing = self.probe.without_costs();
-        for round in 0..MOST_ROUNDS {
+        let mut values: Vec<f64> = Vec::new();
+        for round in 0..self.rounds {
             let run = master.solve(self.limits)?;
             if run.status != RunStatus::Optimal {
                 break;
             }
-            root.rounds = round + 1;
+            root.rounds = past + round + 1;
             root.value = run.objective;
             root.uses = master.uses(&run).to_vec();
             root.feasible = master.broken(&run) <= 1e-7;
-            if self.limits.reached() {
+            values.push(run.objective);
+            let is_last = effort.nodes >= WITHOUT_GRID[2].nodes || self.grid.is_some();
+            if self.limits.reached() || (!is_last && root.feasible && is_stalled(&values)) {
                 break;
             }
             let is_repaired = aim == Aim::Repair && run.objective <= 1e-9;
@@ -377,35 +340,5 @@ impl<'a> Generator<'a> {
         root.loads = master.loads;
         root.uses.resize(root.loads.len(), 0.0);
         Ok(root)
-    }
-
-    /// Proves more with rounded duals: where all values are multiples of a step, so is what any node is worth, and
-    /// bounds of pricing can be rounded down. Any rounded duals are valid.
-    pub(crate) fn certify(&mut self, root: &mut Root, step: f64) {
-        let duals = root.duals.clone();
-        for parts in [1.0, 2.0, 3.0, 4.0, 6.0, 12.0] {
-            if self.limits.reached() || self.is_tight(root) || self.steps == 0 {
-                return;
-            }
-            let grain = step / parts;
-            let rounded: Vec<f64> = duals.iter().map(|y| (y / grain + 1e-6).floor().max(0.0) * grain).collect();
-            if bound::without_nodes(self.probe, &rounded) <= root.bound {
-                continue;
-            }
-            let mut reduced = vec![0.0; self.model.bins.len()];
-            let served = self.price_by_grid(&rounded, LARGE_GRID, &mut reduced, &mut Vec::new());
-            for (bin, reduced) in reduced.iter_mut().enumerate().skip(served) {
-                let (fixed, values) = (self.probe.fixed(bin, &rounded), self.probe.values(bin, &rounded));
-                let reach = Reach { threshold: fixed, step: grain, nodes: 1_000.min(self.steps), thorough: true };
-                let priced = pricing::best(self.model, bin, &values, reach, &mut self.multipliers);
-                self.steps = self.steps.saturating_sub(priced.steps);
-                *reduced = (fixed - priced.upper).min(0.0);
-            }
-            let lower = bound::lagrangian(self.probe, &rounded, &reduced, self.most_nodes);
-            self.bounds.push(lower);
-            if lower > root.bound {
-                (root.bound, root.duals) = (lower, rounded);
-            }
-        }
     }
 }

@@ -7,23 +7,30 @@
 
 mod assign;
 mod bound;
+mod completion;
 mod cover;
+mod dive;
+mod fill;
 mod generate;
 mod grid;
+mod hold;
 mod master;
 mod node;
+mod polish;
+mod price;
 mod pricing;
 mod probe;
 mod rounding;
+mod scale;
+mod seat;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 
 use cardinal_models::application::Component;
-use cardinal_models::quantity::Price;
-use cardinal_models::verify::verify;
 
-use crate::decimal::divisor;
-use crate::engine::{Engine, Limits, RunStatus};
+use crate::engine::{Limits, RunStatus};
 use crate::formulation::Cluster;
 use crate::pattern::{self, Listing, NodeRules, Pattern, shared_components};
 use crate::program::{self, Answer, Effort, Ground, Method, ProgramError};
@@ -136,14 +143,16 @@ fn generate(
     let wanted = wanted(ground, listing);
     // Where something asks for more instances, the fewest make a relaxation all the same.
     let fewest: Vec<u32> = snapshot.application.components.iter().map(|c| c.cardinality.min()).collect();
-    let covered = match Cover::of(ground, cluster, &fewest) {
-        Some(cover) => hold(ground, method, &cover, trace)?,
-        None => None,
-    };
     let model = NodeModel::of(snapshot, ground.space, |c| wanted[c.index()]);
     let size = model.as_ref().map_or(usize::MAX, |m| m.bins.len().saturating_mul(m.items.len() + 1));
+    // What is followed by all rows to the optimum needs no great effort.
+    let is_last = size > FEW_PROBES || method.limits.relative_gap > 0.0;
+    let covered = match Cover::of(ground, cluster, &fewest) {
+        Some(cover) => hold::hold(ground, method, &cover, is_last, trace)?,
+        None => None,
+    };
     if let Some(covered) = &covered {
-        let is_solved = covered.status == RunStatus::Optimal && (size > FEW_PROBES || method.limits.relative_gap > 0.0);
+        let is_solved = covered.status == RunStatus::Optimal && is_last;
         if is_solved || size > MOST_PROBES || method.limits.reached() {
             return Ok(covered.clone());
         }
@@ -170,79 +179,6 @@ fn better(a: Answer, b: Answer, method: &Method) -> Answer {
         best.status = RunStatus::Optimal;
     }
     best
-}
-
-/// A pool that has to hold instances at least cost: bound and nodes of the relaxation, filled with actual instances.
-fn hold(
-    ground: Ground<'_>,
-    method: &Method,
-    cover: &Cover,
-    trace: &mut Generation,
-) -> Result<Option<Answer>, ProgramError> {
-    if method.limits.engine == Engine::Off {
-        return Ok(first_fit(ground, cover));
-    }
-    let probe = cover.probe();
-    let limits = &method.limits;
-    let most_nodes: f64 = cover.demand.iter().map(|n| f64::from(*n)).sum();
-    let mut generator = Generator::new(&cover.model, &probe, limits, most_nodes);
-    let mut start = generator.start();
-    start.extend(cover.first_fit().into_iter().flatten().map(|(load, _)| load));
-    let mut root = generator.run(start).map_err(ProgramError::Engine)?;
-    if root.infeasible {
-        return Ok(None);
-    }
-    generator.diversify(&mut root).map_err(ProgramError::Engine)?;
-    let step = cover.prices.iter().fold(0, |a, price| divisor(a, price.unsigned_abs())).max(1) as i64;
-    let unit = cover.factor / Price::SCALE as f64;
-    trace.bounds.extend(generator.bounds.iter().map(|b| -(b + cover.constant)));
-    trace.rounds += root.rounds;
-    trace.generated = root.loads.len();
-    let lower = bound::lifted(root.bound, Some(step as f64 * unit));
-    let effort = Effort { columns: root.loads.len(), rows: cover.demand.len(), ties_open: true, ..Effort::default() };
-    let mut answer = Answer {
-        status: RunStatus::Limit,
-        placement: None,
-        bound: -(lower + cover.constant),
-        value: f64::NAN,
-        formulate_s: 0.0,
-        effort,
-        generation: None,
-    };
-    if let Some(plan) = cover.round(&root.loads, &root.uses, lower / unit, step, limits) {
-        let placement = assign::assign(cover, ground.snapshot, &plan);
-        let cost = placement.cost(&ground.snapshot.catalog).units();
-        if verify(ground.snapshot, &placement).is_empty() {
-            answer.value = -(cost * cover.factor + cover.constant);
-            answer.placement = Some(placement);
-            let allowed = limits.relative_gap.max(1e-9) * answer.value.abs();
-            if answer.bound - answer.value <= allowed {
-                answer.status = RunStatus::Optimal;
-            }
-        }
-    }
-    Ok(Some(answer))
-}
-
-/// A pool filled by first fit decreasing, with the bound that follows from the cheapest unit of one resource.
-fn first_fit(ground: Ground<'_>, cover: &Cover) -> Option<Answer> {
-    let unit = cover.factor / Price::SCALE as f64;
-    let mut answer = Answer {
-        status: RunStatus::Limit,
-        placement: None,
-        bound: -(cover.volume_bound() * unit + cover.constant),
-        value: f64::NAN,
-        formulate_s: 0.0,
-        effort: Effort { ties_open: true, ..Effort::default() },
-        generation: None,
-    };
-    let placement = assign::assign(cover, ground.snapshot, &cover.first_fit()?);
-    if verify(ground.snapshot, &placement).is_empty() {
-        let cost = placement.cost(&ground.snapshot.catalog).units();
-        answer.value = -(cost * cover.factor + cover.constant);
-        answer.placement = Some(placement);
-    }
-    Some(answer)
 }
 
 /// Generates nodes for every row of the program.

@@ -76,6 +76,13 @@ impl Multipliers {
         Multipliers { of_bin: vec![[0.0; RESOURCES]; bins], last: [0.0; RESOURCES] }
     }
 
+    /// Multipliers of a bin for each unit of an amount.
+    pub(crate) fn of_amounts(&self, bin: usize, capacity: &[u64; RESOURCES]) -> [f64; RESOURCES] {
+        let each =
+            |r: usize| if capacity[r] < u64::MAX { self.of_bin[bin][r] / capacity[r].max(1) as f64 } else { 0.0 };
+        std::array::from_fn(each)
+    }
+
     /// Multipliers for a bin like those of the one before.
     fn like_last(&self, bin: &Bin) -> [f64; RESOURCES] {
         std::array::from_fn(|r| if bin.capacity[r] < u64::MAX { self.last[r] * bin.capacity[r] as f64 } else { 0.0 })
@@ -135,8 +142,8 @@ impl<'a> Knapsack<'a> {
             }
             Entry { item, value: values[item], share, most: most as u32 }
         };
-        // Where every load is wanted the worthless items belong to it too.
-        let counts = |e: &Entry| e.most > 0 && (wanted.is_some() || e.value > 0.0);
+        // Where every load is wanted the worthless items belong to it too, and where the node itself is worth something.
+        let counts = |e: &Entry| e.most > 0 && (wanted.is_some() || e.value > 0.0 || reach.threshold < 0.0);
         let groups: Vec<Vec<Entry>> = model
             .cliques
             .iter()
@@ -419,10 +426,12 @@ pub(crate) fn best(
         let Some(base) = base(model, &model.bins[bin], mode, values) else { continue };
         let mut knapsack = Knapsack::new(model, &model.bins[bin], &base, values, reach, None);
         knapsack.best = knapsack.best.max(priced.found.last().map_or(f64::NEG_INFINITY, |f| f.0));
-        let mut free = f64::INFINITY;
-        if reach.thorough {
+        // Multipliers of an earlier pricing are often good enough.
+        knapsack.lambda = multipliers.of_bin[bin];
+        let mut free = knapsack.bound_at(&knapsack.lambda);
+        if knapsack.rounded(base.value + free) > knapsack.best && reach.thorough {
             knapsack.lambda = multipliers.like_last(&model.bins[bin]);
-            free = knapsack.polish();
+            free = free.min(knapsack.polish());
         }
         if knapsack.rounded(base.value + free) > knapsack.best {
             free = knapsack.improve(multipliers.of_bin[bin]);

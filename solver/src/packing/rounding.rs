@@ -23,6 +23,11 @@ impl Cover {
 
     /// First fit decreasing with nodes of one bin, the last ones right-sized: for every bin, and the best.
     pub(crate) fn first_fit(&self) -> Option<Plan> {
+        self.first_fits().into_iter().min_by_key(|plan| self.price(plan))
+    }
+
+    /// First fit decreasing with nodes of one bin, for many bins.
+    pub(crate) fn first_fits(&self) -> Vec<Plan> {
         let whole = self.largest_demand();
         let mut order: Vec<usize> = (0..self.model.items.len()).collect();
         let size = |i: usize| {
@@ -31,8 +36,7 @@ impl Cover {
         };
         order.sort_by(|a, b| size(*b).total_cmp(&size(*a)).then(a.cmp(b)));
         let stride = (self.model.bins.len() / 48).max(1);
-        let plans = (0..self.model.bins.len()).step_by(stride).filter_map(|bin| self.fill(bin, &order));
-        plans.min_by_key(|plan| self.price(plan))
+        (0..self.model.bins.len()).step_by(stride).filter_map(|bin| self.fill(bin, &order)).collect()
     }
 
     /// No plan is cheaper, in 1e-9 currency units per hour: a node gives no more of any resource than it has, and no bin
@@ -94,14 +98,16 @@ impl Cover {
 
     /// The cheapest plan that rounding finds. `lower` is a bound on the price in 1e-9 units; `step` one of which every
     /// price is a multiple.
-    pub(crate) fn round(&self, loads: &[Load], uses: &[f64], lower: f64, step: i64, limits: &Limits) -> Option<Plan> {
-        let mut best: Option<Plan> = self.first_fit();
-        let enough = |plan: &Option<Plan>| {
-            plan.as_ref()
-                .is_some_and(|p| self.price(p) as f64 - lower <= limits.relative_gap * self.price(p) as f64 + 0.5)
-        };
+    /// Begins with the best plan that is known.
+    pub(crate) fn round(
+        &self,
+        (loads, uses): (&[Load], &[f64]),
+        mut best: Option<Plan>,
+        (lower, step): (f64, i64),
+        limits: &Limits,
+    ) -> Option<Plan> {
         for part in PARTS {
-            if enough(&best) || limits.reached() {
+            if self.is_enough(best.as_ref(), lower, limits) || limits.reached() {
                 break;
             }
             let fixed: Vec<(Load, u32)> = loads
@@ -126,8 +132,14 @@ impl Cover {
         best
     }
 
+    /// True when a plan is as near to a bound on the price as is asked for.
+    pub(crate) fn is_enough(&self, plan: Option<&Plan>, lower: f64, limits: &Limits) -> bool {
+        let price = plan.map_or(f64::INFINITY, |plan| self.price(plan) as f64);
+        price - lower <= limits.relative_gap * price + 0.5
+    }
+
     /// The cheapest way to hold what is left with generated nodes, clipped to it.
-    fn finish(
+    pub(super) fn finish(
         &self,
         loads: &[Load],
         uses: &[f64],
