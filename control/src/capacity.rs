@@ -157,3 +157,7 @@ impl Gauge {
         capacity
     }
 }
+
+#[cfg(test)]
+#[path = "capacity_tests.rs"]
+mod tests;

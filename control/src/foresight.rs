@@ -263,3 +263,83 @@ fn violation(settings: &MetricForecast, capacity: &Capacity, parts: f64) -> f64 
     let price = capacity.unit_price.max(settings.violation / 1000.0) / parts;
     settings.violation / price / parts.sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: MetricForecast =
+        MetricForecast { violation: 50.0, lead_ms: 120_000, step_ms: 60_000, seasons: false };
+
+    fn capacity(instances: f64, unit: f64) -> Capacity {
+        Capacity { holds: instances * unit, unit, unit_price: 1.0 }
+    }
+
+    /// Feeds a value a minute and tells what the loop is told at last.
+    fn after(
+        foresight: &mut Foresight,
+        capacity: &Capacity,
+        from: i64,
+        values: impl Iterator<Item = f64>,
+    ) -> MetricReading {
+        let mut last = MetricReading::new(f64::NAN, UnixMs(0));
+        for (i, value) in values.enumerate() {
+            let reading = MetricReading::new(value, UnixMs((from + i as i64) * 60_000));
+            last = foresight.observe("load", &SETTINGS, reading, Some(capacity));
+        }
+        last
+    }
+
+    #[test]
+    fn the_loop_is_told_what_to_be_ready_for() {
+        let mut foresight = Foresight::default();
+        let mut random = fastrand::Rng::with_seed(1);
+        let told = after(&mut foresight, &capacity(12.0, 100.0), 0, (0..2000).map(|_| 900.0 + 100.0 * random.f64()));
+        let forecast = told.forecast.unwrap_or_else(|| panic!("no forecast"));
+        assert!(told.value > 1000.0 && told.value < 1400.0, "{told:?}");
+        assert!(
+            forecast.low < forecast.expected && forecast.expected < forecast.high && forecast.risk < 0.1,
+            "{forecast:?}"
+        );
+        assert!(forecast.measured != told.value && forecast.error < 0.1, "{forecast:?}");
+    }
+
+    #[test]
+    fn one_large_machine_may_become_a_smaller_one() {
+        let mut foresight = Foresight::default();
+        let told = after(&mut foresight, &capacity(1.0, 10_000.0), 0, std::iter::repeat_n(1000.0, 3000));
+        assert!(told.value > 1000.0 && told.value < 5000.0, "{told:?}");
+        // What has shrunk is told in its own instances.
+        let told = after(&mut foresight, &capacity(1.0, 2000.0), 3000, std::iter::repeat_n(1000.0, 3000));
+        assert!(told.value > 1000.0 && told.value <= 2000.0, "{told:?}");
+    }
+
+    #[test]
+    fn without_a_capacity_values_pass_as_they_are() {
+        let mut foresight = Foresight::default();
+        let reading = MetricReading::new(5.0, UnixMs(60_000));
+        assert_eq!(foresight.observe("load", &SETTINGS, reading, None), reading);
+        let odd = MetricReading::new(-5.0, UnixMs(60_000));
+        assert_eq!(foresight.observe("load", &SETTINGS, odd, Some(&capacity(1.0, 1.0))), odd);
+    }
+
+    #[test]
+    fn late_values_and_long_gaps_do_no_harm() {
+        let mut foresight = Foresight::default();
+        let room = capacity(12.0, 100.0);
+        let before = after(&mut foresight, &room, 0, std::iter::repeat_n(1000.0, 500));
+        let late = foresight.observe("load", &SETTINGS, MetricReading::new(9e9, UnixMs(0)), Some(&room));
+        assert_eq!(late.value, before.value, "a value from the past changes nothing");
+        let years = UnixMs(1_000_000_000_000);
+        let long = foresight.observe("load", &SETTINGS, MetricReading::new(1000.0, years), Some(&room));
+        assert!(long.value >= 1000.0 && long.value < 3000.0, "{long:?}");
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_named() {
+        let odd = MetricForecast { violation: -1.0, step_ms: 1, ..SETTINGS };
+        assert_eq!(odd.mistakes().len(), 2);
+        assert!(MetricForecast { lead_ms: 0, ..SETTINGS }.mistakes()[0].starts_with("lead_ms"));
+        assert!(SETTINGS.mistakes().is_empty());
+    }
+}

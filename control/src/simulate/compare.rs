@@ -5,6 +5,7 @@
 //! to a typical load is made of: they could not do better, because nothing goes wrong for them and their instances serve
 //! the moment that the start-up time is over.
 
+use cardinal_adapter::driver::Observation;
 use cardinal_models::application::MetricId;
 use cardinal_models::placement::Placement;
 use cardinal_models::snapshot::Snapshot;
@@ -111,7 +112,9 @@ pub fn compare(
     let metric = resources.application.metric(&rivalry.metric).ok_or_else(no_load)?;
     let course = scenario.load.iter().find(|load| load.metric == rivalry.metric).ok_or_else(no_load)?;
     let steps = scenario.duration_ms / scenario.measure_ms.max(1);
-    let loads: Vec<f64> = (0..steps).map(|i| course.shape.at(i * scenario.measure_ms).max(0.0)).collect();
+    // What the loop measures, noise and all: the first time a moment after the start.
+    let measure = |i| course.measure(1 + i * scenario.measure_ms, scenario.seed, &Observation::default());
+    let loads: Vec<f64> = (0..steps).map(|i| measure(i).unwrap_or(0.0).max(0.0)).collect();
     let reference = reference(resources, solver, metric, &loads, &rivalry.metric)?;
     let mut comparison = Comparison {
         metric: rivalry.metric.clone(),

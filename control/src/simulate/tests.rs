@@ -150,3 +150,81 @@ fn under_a_policy_of_working_hours_every_plan_of_a_week_begins_within_them() {
 fn cases(few: u64) -> u64 {
     std::env::var("CARDINAL_CASES").ok().and_then(|n| n.parse().ok()).map_or(few, |n: u64| n / 20)
 }
+
+/// A farm of web servers with room for the load to come.
+const FARM: &str = r#"
+application: farm
+components:
+  web:
+    cardinality: 1..60
+    requires: {cores: 2, memory: ">= 4 GiB", price: "> 0 USD/h"}
+    placement: {location: [DE], cloud: public}
+metrics:
+  requests: {unit: 1/min, default: 1000}
+constraints:
+  room: requests <= web.cardinality * 850 1/min
+reconfigure:
+  every: 5m
+  mode: automatic
+  forecast:
+    requests: {violation: 20 USD/h, lead: 3m}
+"#;
+
+#[test]
+fn forecasts_hold_room_and_every_way_pays_for_what_it_does() {
+    let resources = resources(FARM);
+    let requests = Load {
+        metric: "requests".to_owned(),
+        shape: Shape::Wave { low: 3000.0, high: 16_000.0, period_ms: 6 * 3_600_000 },
+        per_instance_of: None,
+        noise: 0.08,
+    };
+    let settings = LoopSettings::of(&resources.application);
+    let twelve_hours = 12 * 3_600_000;
+    let scenario =
+        Scenario { seed: 3, settings, load: vec![requests], duration_ms: twelve_hours, ..Scenario::default() };
+    let rivalry = compare::Rivalry {
+        metric: "requests".to_owned(),
+        start_up_ms: 120_000,
+        limit: 0.85,
+        targets: vec![0.6],
+        stabilisation_ms: 300_000,
+    };
+    let mut names = Vec::new();
+    let mut tell = |name: &str| {
+        names.push(name.to_owned());
+        true
+    };
+    let found = compare::compare("farm", &resources, &InProcess, &scenario, &rivalry, &mut tell).unwrap();
+    assert_eq!(found.breaches, 0);
+    assert!((found.unit.unit - 850.0).abs() < 1e-3 && found.unit.unit_price > 0.0, "{:?}", found.unit);
+    let [reactive, foresight, threshold, peak, hindsight] = &found.ways[..] else { panic!("{names:?}") };
+    assert!(foresight.violation_minutes < reactive.violation_minutes / 2.0, "{foresight:?} against {reactive:?}");
+    assert!(threshold.violation_minutes < reactive.violation_minutes);
+    assert!(foresight.cost < peak.cost && threshold.cost < peak.cost);
+    // The loop itself begins with nothing and may choose other machines, but cannot serve the load for less.
+    assert!(hindsight.cost < foresight.cost && hindsight.cost < threshold.cost);
+    assert!(foresight.course.iter().any(|p| p.capacity.is_some_and(|c| c > p.load)));
+    // A decision tells what it was ready for, and why.
+    let mut stop = |_: &str| false;
+    let none = compare::compare("farm", &resources, &InProcess, &scenario, &rivalry, &mut stop).unwrap();
+    assert!(none.ways.is_empty(), "nothing runs once it is told to stop");
+}
+
+#[test]
+fn what_cannot_be_compared_is_named() {
+    let farm = resources(FARM);
+    let rivalry = |metric: &str| compare::Rivalry {
+        metric: metric.to_owned(),
+        start_up_ms: 120_000,
+        limit: 0.85,
+        targets: Vec::new(),
+        stabilisation_ms: 300_000,
+    };
+    let run = |resources: &Resources, scenario: &Scenario, metric: &str| {
+        compare::compare("farm", resources, &InProcess, scenario, &rivalry(metric), &mut |_| true).err()
+    };
+    assert_eq!(run(&farm, &a_day(1), "load"), Some(compare::CompareError::NoLoad("load".to_owned())));
+    let free = resources(&FARM.replace("requests <= web.cardinality * 850 1/min", "web.cardinality >= 2"));
+    assert_eq!(run(&free, &a_day(1), "requests"), Some(compare::CompareError::NoLimit("requests".to_owned())));
+}
