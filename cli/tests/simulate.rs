@@ -34,6 +34,42 @@ fn a_trace_is_replayed_and_settings_are_read() {
 }
 
 #[test]
+fn ways_to_serve_one_load_are_set_beside_each_other() {
+    let rows: String =
+        (0..240).map(|i| format!("1998-06-10 {:02}:{:02}:00,{}\n", i / 60, i % 60, 3000 + 150 * (i % 90))).collect();
+    let trace = Scratch::new("day.csv", &format!("period,count\n{rows}"));
+    let plot = Scratch::new("day.svg", "");
+    let run_it = |rest: &str| {
+        let model = "--model ../../../examples/match-day.yaml";
+        run(&format!(
+            "simulate {model} --trace {} --duration 4h --noise 0 --start-up 2m --compare {rest}",
+            trace.path()
+        ))
+    };
+    let told = run_it(&format!("--plot {}", plot.path())).expect(0).out;
+    for way in
+        ["Cardinal, reactive", "Cardinal, with forecasts", "threshold 60 %", "the peak, all the time", "in hindsight"]
+    {
+        assert!(told.contains(way), "{way}: {told}");
+    }
+    let drawn = std::fs::read_to_string(plot.path()).unwrap_or_default();
+    assert!(drawn.contains("<svg") && drawn.contains("requests and capacity"), "{drawn:.200}");
+    let answer = run_it("--targets 50%,80% --output json").expect(0).json();
+    let cost = |i: usize| answer["ways"][i]["cost"].as_f64().unwrap_or(f64::NAN);
+    assert_eq!(answer["ways"].as_array().map(Vec::len), Some(6));
+    assert!(cost(2) > cost(3) && cost(4) > cost(2) && cost(5) < cost(0).min(cost(1)), "{}", answer["ways"][2]["cost"]);
+    run_it("--targets 50%,0%").expect(2).says("--targets");
+    run_it("--limit 120%").expect(2).says("--limit");
+    run_it("--plot day.gif").expect(2).says("SVG nor PNG");
+    run_it("--column visits=count").expect(2).says("there is no metric `visits`");
+    run_it("--column requests=visits").expect(2).says("its columns are count");
+    run_it("--skip 9d").expect(2).says("--skip");
+    run_it("--start-up 1s").expect(2).says("--start-up");
+    run_it("--violation 0").expect(2).says("--violation");
+    run("simulate --compare").expect(2).says("required");
+}
+
+#[test]
 fn what_cannot_be_simulated_is_refused_with_the_mend() {
     let simulate = |rest: &str| run(&format!("simulate shop.yaml --catalog offers.csv {rest}")).expect(2);
     simulate("--load reqests=5").says("did you mean `requests`");
@@ -43,7 +79,7 @@ fn what_cannot_be_simulated_is_refused_with_the_mend() {
     simulate("--duration none").says("between a millisecond and a year");
     let wrong = Scratch::new("wrong.csv", "time,requests\n5,1\n4,2\n");
     simulate(&format!("--trace {}", wrong.path())).says("must rise");
-    let other = Scratch::new("other.csv", "time,visits\n5,1\n");
+    let other = Scratch::new("other.csv", "time,visits,hits\n5,1,2\n");
     simulate(&format!("--trace {}", other.path())).says("no column of the trace is a metric");
     let settings = Scratch::new("settings.yaml", "gate: {k: 0}\n");
     simulate(&format!("--settings {}", settings.path())).says("gate.k is 0");

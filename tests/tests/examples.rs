@@ -150,3 +150,15 @@ fn tickets_give_up_money_for_waiting_within_the_tolerance() {
     // A fifth of a millisecond too slow, and in two places.
     assert!((paid[0].violation - 0.195).abs() < 1e-3 && paid[1].violation == 1.0);
 }
+
+#[test]
+fn the_match_day_grows_with_its_requests_and_asks_for_a_forecast() {
+    let mut before = 0.0;
+    for requests in [2000.0, 20_000.0, 60_000.0] {
+        let day = snapshot(&example("match-day.yaml"), &[("requests", requests)]);
+        assert_eq!(day.application.forecasts.len(), 1);
+        let cost = optimum(&day).cost.units();
+        assert!(cost > before, "{requests} requests a minute: {cost}");
+        before = cost;
+    }
+}

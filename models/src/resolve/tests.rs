@@ -399,3 +399,28 @@ proptest::proptest! {
         let _ = load(&Source::new("", format!("{}{with}{}", &text[..begin], &text[end..])));
     }
 }
+
+#[test]
+fn forecasts_have_a_price_and_a_metric() {
+    let model = |forecast: &str| {
+        format!(
+            "application: a\ncurrency: USD\ncomponents: {{web: {{cardinality: 1..9}}}}\nmetrics: {{load: {{default: 1}}}}\n\
+             constraints: {{room: load <= web.cardinality}}\nreconfigure: {{forecast: {{{forecast}}}}}\n"
+        )
+    };
+    let found = read(&model("load: {violation: 1440 USD/day, lead: 2m, seasons: false}")).forecasts;
+    let [forecast] = &found[..] else { panic!("{found:?}") };
+    assert!((forecast.violation - 60.0).abs() < 1e-9, "{forecast:?}");
+    assert_eq!((forecast.lead_s, forecast.step_s, forecast.seasons), (Some(120.0), None, Some(false)));
+    for (wrong, said) in [
+        ("laod: {violation: 5}", "did you mean `load`?"),
+        ("load: {violation: 0}", "costs nothing"),
+        ("load: {violation: 5 EUR/h}", "EUR"),
+        ("load: {lead: 2m}", "write what an hour in violation costs"),
+        ("load: {violation: 5, lead: 9h}", "the lead is from 1s to 1h"),
+        ("load: {violation: 5, horizon: 3m}", "horizon"),
+    ] {
+        let findings = mistakes(&model(wrong)).join("\n");
+        assert!(findings.contains(said), "{wrong}: {findings}");
+    }
+}
