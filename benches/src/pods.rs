@@ -235,14 +235,14 @@ fn greedy_on(order: &[Pod], types: &[(Room, f64)], template: Room, fit: Fit) -> 
     nodes.iter().map(|n| types.iter().find(|t| holds(&t.0, &n.1)).map(|t| t.1)).sum()
 }
 
-/// Demands of a cluster that trains and serves models: two thirds without GPUs as in [`cluster_pods`], a third with one
-/// to eight of them, 2 to 8 cores and 8 to 32 GiB for each.
+/// Demands of a cluster that trains and serves models: most without GPUs as in [`cluster_pods`], an eighth with one to
+/// eight of them, 1 to 12 cores and 4 to 40 GiB for each.
 pub fn gpu_pods(number: usize, seed: u64) -> Vec<Pod> {
     let mut draw = fastrand::Rng::with_seed(seed ^ 0x69b5);
-    let mut pods = cluster_pods(number - number / 3, seed);
-    pods.extend((0..number / 3).map(|_| {
+    let mut pods = cluster_pods(number - number / 8, seed);
+    pods.extend((0..number / 8).map(|_| {
         let gpus = [1u64, 1, 1, 1, 2, 2, 4, 8][draw.usize(..8)];
-        let (cores, gib) = ([2, 4, 6, 8][draw.usize(..4)], [8, 16, 32][draw.usize(..3)]);
+        let (cores, gib) = ([1, 2, 4, 8, 12][draw.usize(..5)], [4, 12, 24, 40][draw.usize(..4)]);
         (gpus * cores * 1000, gpus * gib * 1024, Kind::Gpus(gpus as u8))
     }));
     pods
