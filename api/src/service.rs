@@ -20,6 +20,12 @@ use crate::rate::Rate;
 pub trait Loop: Send + Sync {
     /// Something of this application has changed in the store; look at it now.
     fn ping(&self, application: &str);
+
+    /// The number of the last event that the loops of this process wrote, as it rises, so that streams need not wait until
+    /// the store is looked at.
+    fn events(&self) -> Option<watch::Receiver<i64>> {
+        None
+    }
 }
 
 /// No loop in this process: another replica, or nobody, looks at the store.

@@ -16,6 +16,7 @@ use cardinal_store::StoreUrl;
 use cardinal_worker::{Pool, Program};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::database::{open, refused, runtime};
 use crate::arguments::TimeLimit;
@@ -83,6 +84,10 @@ impl Loop for Pinged {
         if let Some(host) = &self.0 {
             host.ping();
         }
+    }
+
+    fn events(&self) -> Option<watch::Receiver<i64>> {
+        self.0.as_ref().map(Host::events)
     }
 }
 
