@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{self, Ground};
@@ -79,6 +80,7 @@ pub async fn serve(
 /// Looks for new events, so that streams need not.
 async fn look(service: Service) {
     let pause = Duration::from_millis(service.options.poll_ms);
+    let mut own = service.host.events();
     loop {
         match service.store.last_event().await {
             Ok(last) => {
@@ -86,6 +88,21 @@ async fn look(service: Service) {
             }
             Err(error) => tracing::warn!(cause = %crate::problem::chain(&error), "events wait for the store"),
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = risen(&mut own) => {}
+        }
+    }
+}
+
+/// Ready when this process has written another event.
+async fn risen(own: &mut Option<watch::Receiver<i64>>) {
+    let is_over = match own {
+        Some(events) => events.changed().await.is_err(),
+        None => std::future::pending().await,
+    };
+    if is_over {
+        *own = None;
+        std::future::pending().await
     }
 }

@@ -26,6 +26,12 @@ pub trait Loop: Send + Sync {
     fn monitors(&self) -> Option<Arc<Monitors>> {
         None
     }
+
+    /// The number of the last event that the loops of this process wrote, as it rises, so that streams need not wait until
+    /// the store is looked at.
+    fn events(&self) -> Option<watch::Receiver<i64>> {
+        None
+    }
 }
 
 /// No loop in this process: another replica, or nobody, looks at the store.

@@ -12,8 +12,15 @@ mod cluster;
 /// What the cluster needs of the suite of the store.
 #[allow(clippy::unwrap_used, reason = "without a runtime there is nothing to measure")]
 mod site {
+    use std::sync::OnceLock;
+
+    use tokio::runtime::{Builder, Runtime};
+
+    /// On one runtime, because connections do not outlive theirs.
     pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+        static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+        let made = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        RUNTIME.get_or_init(made).block_on(future)
     }
 }
 
@@ -54,6 +61,8 @@ fn run() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     println!("| what | figure |\n| --- | ---: |");
     start(&program, folder.path())?;
+    let alone = folder.path().join("alone.db").display().to_string();
+    submissions(&Service::start(&program, &alone, &["--no-loop"])?)?;
     let service = Service::start(&program, &folder.path().join("load.db").display().to_string(), &[])?;
     thousand(&service)?;
     metric_batches(&service)?;
@@ -111,8 +120,8 @@ impl Service {
         });
         std::thread::spawn(move || lines.for_each(drop));
         let url = format!("http://{}", address.ok_or("the service does not start")?);
-        let agent = agent();
-        while get(&agent, &format!("{url}/readyz")).is_err() {
+        let sender = Sender::new();
+        while sender.get(&format!("{url}/readyz")).is_err() {
             if begun.elapsed() > Duration::from_secs(30) {
                 return Err("the service does not become ready".into());
             }
@@ -131,17 +140,47 @@ impl Service {
     }
 }
 
-fn agent() -> Agent {
-    Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build().new_agent()
+/// Who sends requests, over a connection of its own.
+struct Sender {
+    agent: Agent,
+    /// A token has a rate; without one everybody is the same caller.
+    token: Option<String>,
 }
 
-fn get(agent: &Agent, url: &str) -> Outcome<String> {
-    Ok(agent.get(url).call()?.body_mut().read_to_string()?)
-}
+impl Sender {
+    fn new() -> Self {
+        let agent = Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build().new_agent();
+        Sender { agent, token: None }
+    }
 
-fn post(agent: &Agent, url: &str, kind: &str, body: &str) -> Outcome<()> {
-    agent.post(url).header("content-type", kind).send(body)?.body_mut().read_to_string()?;
-    Ok(())
+    /// With a token of its own, made by the service in dev mode.
+    fn with_token(service: &Service) -> Outcome<Self> {
+        let sender = Sender::new();
+        let body = json!({"name": "bench", "scope": "operator"}).to_string();
+        let answer = sender.post(&format!("{}/v1/tokens", service.url), "application/json", &body)?;
+        let token = serde_json::from_str::<Value>(&answer)?["token"].as_str().map(str::to_owned);
+        Ok(Sender { token, ..sender })
+    }
+
+    fn header(&self) -> String {
+        self.token.as_ref().map_or(String::new(), |token| format!("Bearer {token}"))
+    }
+
+    fn get(&self, url: &str) -> Outcome<String> {
+        let mut request = self.agent.get(url);
+        if self.token.is_some() {
+            request = request.header("authorization", self.header());
+        }
+        Ok(request.call()?.body_mut().read_to_string()?)
+    }
+
+    fn post(&self, url: &str, kind: &str, body: &str) -> Outcome<String> {
+        let mut request = self.agent.post(url).header("content-type", kind);
+        if self.token.is_some() {
+            request = request.header("authorization", self.header());
+        }
+        Ok(request.send(body)?.body_mut().read_to_string()?)
+    }
 }
 
 /// The value below which this share of the sorted values lies, in milliseconds.
@@ -169,31 +208,34 @@ fn start(program: &Path, folder: &Path) -> Outcome<()> {
 
 /// What each of several senders has done, and how long each took.
 fn send(
-    jobs: impl Fn(&Agent, usize) -> Outcome<()> + Sync,
+    service: &Service,
+    jobs: impl Fn(&Sender, usize) -> Outcome<String> + Sync,
     until: impl Fn(usize) -> bool + Sync,
 ) -> Outcome<Vec<Duration>> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let mut all = std::thread::scope(|scope| {
-        let sender = || {
-            let (agent, mut took) = (agent(), Vec::new());
-            loop {
-                let job = next.fetch_add(1, Ordering::Relaxed);
-                if !until(job) {
+    let all_senders = (0..SENDERS).map(|_| Sender::with_token(service)).collect::<Outcome<Vec<_>>>()?;
+    let work = |sender: Sender| {
+        let mut took = Vec::new();
+        loop {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            if !until(job) {
+                return took;
+            }
+            let begun = Instant::now();
+            match jobs(&sender, job) {
+                Ok(_) => took.push(begun.elapsed()),
+                Err(error) => {
+                    if !failed.swap(true, Ordering::Relaxed) {
+                        eprintln!("a request failed: {error}");
+                    }
                     return took;
                 }
-                let begun = Instant::now();
-                match jobs(&agent, job) {
-                    Ok(()) => took.push(begun.elapsed()),
-                    Err(error) => {
-                        if !failed.swap(true, Ordering::Relaxed) {
-                            eprintln!("a request failed: {error}");
-                        }
-                        return took;
-                    }
-                }
             }
-        };
-        let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(sender)).collect();
+        }
+    };
+    let work = &work;
+    let mut all = std::thread::scope(|scope| {
+        let senders: Vec<_> = all_senders.into_iter().map(|sender| scope.spawn(move || work(sender))).collect();
         senders.into_iter().flat_map(|sender| sender.join().unwrap_or_default()).collect::<Vec<_>>()
     });
     if failed.into_inner() {
@@ -235,19 +277,30 @@ fn until_all(
     Ok(seen)
 }
 
+fn submit(service: &Service, count: usize) -> Outcome<Vec<Duration>> {
+    let model = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/smartwe.yaml"))?;
+    let place = |job| format!("{}/v1/applications?name=app{job}", service.url);
+    send(service, |sender, job| sender.post(&place(job), "application/yaml", &model), |job| job < count)
+}
+
+/// Submissions alone: nobody looks after the applications.
+fn submissions(service: &Service) -> Outcome<()> {
+    let begun = Instant::now();
+    let took = submit(service, applications())?;
+    let per_s = took.len() as f64 / begun.elapsed().as_secs_f64();
+    row(&format!("submissions per second, {SENDERS} senders"), format!("{per_s:.0}"));
+    row("submissions, p50 and p99, ms", format!("{} and {}", at_share(&took, 0.5), at_share(&took, 0.99)));
+    Ok(())
+}
+
 /// Applications of SmartWe's size: submitted, deployed, and then each in need of more.
 fn thousand(service: &Service) -> Outcome<()> {
     let count = applications();
-    let model = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/smartwe.yaml"))?;
     let told = decisions(service)?;
     let begun = Instant::now();
-    let took = send(
-        |agent, job| post(agent, &format!("{}/v1/applications?name=app{job}", service.url), "application/yaml", &model),
-        |job| job < count,
-    )?;
-    let per_s = took.len() as f64 / begun.elapsed().as_secs_f64();
-    row("submissions per second, while decisions are made", format!("{per_s:.0}"));
-    row("submissions, p50 and p99, ms", format!("{} and {}", at_share(&took, 0.5), at_share(&took, 0.99)));
+    let took = submit(service, count)?;
+    let figures = format!("{} and {}", at_share(&took, 0.5), at_share(&took, 0.99));
+    row("submissions while decisions are made, p50 and p99, ms", figures);
     let decided = until_all(&told, count, Duration::from_secs(120))?;
     let last = decided.values().max().copied().unwrap_or(begun);
     let per_s = count as f64 / last.duration_since(begun).as_secs_f64();
@@ -265,9 +318,9 @@ fn thousand(service: &Service) -> Outcome<()> {
 
 /// Waits until as many plans have begun as there are applications and no call is made any more.
 fn until_quiet(service: &Service, count: usize) -> Outcome<()> {
-    let (agent, begun, mut before) = (agent(), Instant::now(), None);
+    let (sender, begun, mut before) = (Sender::new(), Instant::now(), None);
     loop {
-        let text = get(&agent, &format!("{}/metrics", service.url))?;
+        let text = sender.get(&format!("{}/metrics", service.url))?;
         let figure = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(&format!("{name} ")))?;
             line.rsplit(' ').next()?.parse::<f64>().ok()
@@ -288,12 +341,12 @@ fn until_quiet(service: &Service, count: usize) -> Outcome<()> {
 fn reaction(service: &Service, told: &mpsc::Receiver<(String, Instant)>, count: usize) -> Outcome<()> {
     let values =
         json!({"values": [{"name": "requests", "value": 260}, {"name": "memory_used", "value": 20}]}).to_string();
-    let push = |agent: &Agent, app: usize| {
-        post(agent, &format!("{}/v1/applications/app{app}/metrics", service.url), "application/json", &values)
+    let push = |sender: &Sender, app: usize| {
+        sender.post(&format!("{}/v1/applications/app{app}/metrics", service.url), "application/json", &values)
     };
     let alone = (count / 5).min(100);
     let mut took = Vec::new();
-    let own = agent();
+    let own = Sender::new();
     for app in 0..alone {
         let begun = Instant::now();
         push(&own, app)?;
@@ -306,7 +359,7 @@ fn reaction(service: &Service, told: &mpsc::Receiver<(String, Instant)>, count: 
     let figures = format!("{} and {}", at_share(&took, 0.5), at_share(&took, 0.99));
     row("metric to recorded decision, one application at a time, p50 and p99, ms", figures);
     let begun = Instant::now();
-    send(|agent, job| push(agent, alone + job), |job| alone + job < count)?;
+    send(service, |sender, job| push(sender, alone + job), |job| alone + job < count)?;
     let decided = until_all(told, count - alone, Duration::from_secs(120))?;
     let mut took: Vec<Duration> = decided.values().map(|at| at.duration_since(begun)).collect();
     took.sort();
@@ -323,11 +376,12 @@ fn metric_batches(service: &Service) -> Outcome<()> {
     let count = applications();
     let begun = Instant::now();
     let took = send(
-        |agent, job| {
+        service,
+        |sender, job| {
             let values =
                 json!({"values": [{"name": "requests", "value": 250 + job % 5}, {"name": "memory_used", "value": 20}]});
             let url = format!("{}/v1/applications/app{}/metrics", service.url, job % count);
-            post(agent, &url, "application/json", &values.to_string())
+            sender.post(&url, "application/json", &values.to_string())
         },
         |_| begun.elapsed() < SENDING,
     )?;
@@ -336,7 +390,8 @@ fn metric_batches(service: &Service) -> Outcome<()> {
     row("metric batches, p50 and p99, ms", format!("{} and {}", at_share(&took, 0.5), at_share(&took, 0.99)));
     let begun = Instant::now();
     let reads = send(
-        |agent, _| get(agent, &format!("{}/v1/applications?limit=500", service.url)).map(drop),
+        service,
+        |sender, _| sender.get(&format!("{}/v1/applications?limit=500", service.url)),
         |_| begun.elapsed() < SENDING / 2,
     )?;
     let figures = format!("{} and {}", at_share(&reads, 0.5), at_share(&reads, 0.99));
@@ -351,9 +406,9 @@ fn failover(program: &Path) -> Outcome<()> {
     let lease = format!("{LEASE_S}s");
     let replica = |name: &str| Service::start(program, &database, &["--replica", name, "--lease", &lease]);
     let mut replicas = [replica("a")?, replica("b")?];
-    let (own, model) = (agent(), concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/smartwe.yaml"));
+    let (own, model) = (Sender::new(), concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/smartwe.yaml"));
     let model = std::fs::read_to_string(model)?;
-    post(&own, &format!("{}/v1/applications?name=app", replicas[0].url), "application/yaml", &model)?;
+    own.post(&format!("{}/v1/applications?name=app", replicas[0].url), "application/yaml", &model)?;
     let store = site::block_on(Store::open(&database.parse()?, &StoreOptions::default()))?;
     let last = || -> Outcome<u64> {
         let state = site::block_on(store.loop_state("app"))?.unwrap_or_default();
@@ -371,7 +426,7 @@ fn failover(program: &Path) -> Outcome<()> {
         let before = last()?;
         let begun = Instant::now();
         replicas[at].child.kill()?;
-        post(&own, &format!("{}/v1/applications/app/decide", replicas[1 - at].url), "application/json", "")?;
+        own.post(&format!("{}/v1/applications/app/decide", replicas[1 - at].url), "application/json", "")?;
         while last()? <= before {
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -8,8 +8,15 @@ mod cluster;
 
 /// What the cluster needs of the suite.
 mod site {
+    use std::sync::OnceLock;
+
+    use tokio::runtime::{Builder, Runtime};
+
+    /// On one runtime, because connections do not outlive theirs.
     pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+        static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+        let made = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        RUNTIME.get_or_init(made).block_on(future)
     }
 }
 

@@ -18,6 +18,7 @@ use cardinal_store::StoreUrl;
 use cardinal_worker::{Pool, Program};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::database::{open, refused, runtime};
 use crate::arguments::TimeLimit;
@@ -89,6 +90,10 @@ impl Loop for Pinged {
 
     fn monitors(&self) -> Option<Arc<Monitors>> {
         self.0.as_ref().map(Host::monitors)
+    }
+
+    fn events(&self) -> Option<watch::Receiver<i64>> {
+        self.0.as_ref().map(Host::events)
     }
 }
 
