@@ -37,7 +37,7 @@ fn a_trace_is_replayed_and_settings_are_read() {
 fn ways_to_serve_one_load_are_set_beside_each_other() {
     let rows: String =
         (0..240).map(|i| format!("1998-06-10 {:02}:{:02}:00,{}\n", i / 60, i % 60, 3000 + 150 * (i % 90))).collect();
-    let trace = Scratch::new("day.csv", &format!("period,count\n{rows}"));
+    let trace = Scratch::new("day.csv", format!("period,count\n{rows}"));
     let plot = Scratch::new("day.svg", "");
     let run_it = |rest: &str| {
         let model = "--model ../../../examples/match-day.yaml";
