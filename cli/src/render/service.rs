@@ -4,6 +4,7 @@ use cardinal_adapter::time::UnixMs;
 use serde_json::Value;
 
 use super::diagnostics::clean;
+use super::numbers::{number, percent};
 use super::style::{BOLD, DIM, GREEN, RED, YELLOW, lines, paint, table_of};
 use crate::commands::token::instant;
 
@@ -110,6 +111,26 @@ pub fn application(answer: &Value) -> String {
     out
 }
 
+/// How a value to be ready for came about.
+fn foreseen(seen: &Value) -> Option<String> {
+    let forecast = &seen["forecast"];
+    let of = |key: &str| forecast[key].as_f64();
+    Some(format!(
+        "{}: measured {}, expected {} ({} to {} nine times of ten), more than {} with {}; forecasts were off by {} lately, \
+         the load of now by {}{}\n",
+        text(&seen["name"]),
+        number(of("measured")?),
+        number(of("expected")?),
+        number(of("low")?),
+        number(of("high")?),
+        text(&seen["value"]),
+        percent(of("risk")?),
+        percent(of("error")?),
+        percent(of("naive_error")?),
+        if forecast["policy"] == "threshold" { "; the threshold rule is followed" } else { "" }
+    ))
+}
+
 /// Values of metrics.
 pub fn metrics(answer: &Value) -> String {
     let row = |m: &Value| {
@@ -167,6 +188,7 @@ pub fn decision(answer: &Value) -> String {
         out.push('\n');
         out.push_str(&lines(&table_of(&["metric", ">value", "quality"], rows)));
     }
+    items(&inner["saw"]).filter_map(foreseen).for_each(|line| out.push_str(&line));
     let reading = |r: &Value| {
         let verdict = if r["passed"] == true { paint(GREEN, "passed") } else { paint(YELLOW, "held") };
         let mut figures: Vec<String> = Vec::new();
