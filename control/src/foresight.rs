@@ -81,6 +81,8 @@ const LEAD_STEPS_MAX: u64 = 240;
 const GAP_STEPS_MAX: u64 = 1440;
 /// A fleet is looked at in at least so many parts, so that one large machine can become a smaller one.
 const PARTS: f64 = 8.0;
+/// More parts than this are not held at the start.
+const HELD_MAX: f64 = 1e9;
 /// The probability of a load above the upper end of the interval that is told.
 const TAIL: f64 = 0.05;
 
@@ -189,7 +191,7 @@ impl Course {
             limit: 1.0,
             lead: settings.lead(),
             least: 1,
-            initial: (capacity.holds * parts / capacity.unit).ceil().max(1.0) as u64,
+            initial: (capacity.holds * parts / capacity.unit).ceil().clamp(1.0, HELD_MAX) as u64,
         };
         let violation = violation(settings, capacity, parts);
         Course {

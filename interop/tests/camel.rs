@@ -44,7 +44,8 @@ fn the_example_is_converted_whole() {
             "RequestRate": {},
             "Spare": "50 * FrontendCardinality * FrontendCores - RequestRate",
             "ResponseTime": {
-                "description": "mean of RawResponseTime", "component": "Frontend", "aggregate": "mean", "window": "60s"
+                "description": "mean of RawResponseTime", "component": "Frontend", "source": "RawResponseTime",
+                "aggregate": "mean", "window": "60s"
             },
             "FrontendPrice": "number(Frontend.price)",
             "Utility": "1 - (FrontendPrice * FrontendCardinality - candidates.min(number(Frontend.price))) / (8 * candidates.max(number(Frontend.price)))",

@@ -260,7 +260,7 @@ impl Comparison {
             self.ways.push(way(name, instances.course, points));
         }
         let peak = loads.iter().copied().fold(0.0, f64::max);
-        let most = (peak / reference.unit.unit).ceil().max(1.0) as u64;
+        let most = (peak / reference.unit.unit).ceil().clamp(1.0, 1e9) as u64;
         let course =
             Course { instance_steps: most * loads.len() as u64, starts: most, changes: 1, ..Course::default() };
         self.ways.push(way("the peak, all the time".to_owned(), course, Vec::new()));

@@ -7,6 +7,12 @@ use crate::document::{ForecastDocument, Scalar};
 use crate::requirement::{self, Measure};
 use crate::span::Spanned;
 
+/// The lead and the step where none is given, in seconds; the loop has the same.
+const LEAD_S: f64 = 180.0;
+const STEP_S: f64 = 60.0;
+/// The longest lead, in steps.
+const LEAD_STEPS_MAX: f64 = 240.0;
+
 impl Resolver<'_> {
     /// Resolves the forecasts; the metrics are in scope.
     pub(super) fn forecasts(&mut self) -> Vec<Forecast> {
@@ -36,6 +42,13 @@ impl Resolver<'_> {
         }
         let lead_s = self.forecast_time(&path, "lead", forecast.lead.as_ref());
         let step_s = self.forecast_time(&path, "step", forecast.step.as_ref());
+        let steps = lead_s.unwrap_or(LEAD_S) / step_s.unwrap_or(STEP_S);
+        if steps > LEAD_STEPS_MAX {
+            let span = forecast.lead.as_ref().or(forecast.step.as_ref()).map_or(name.span, |given| given.span);
+            let finding = Diagnostic::error(span, format!("the lead is {steps:.0} steps, more than {LEAD_STEPS_MAX}"));
+            self.report(&path, finding.help("write a longer `step` or a shorter `lead`"));
+            return None;
+        }
         Some(Forecast { metric, violation, lead_s, step_s, seasons: forecast.seasons })
     }
 

@@ -418,6 +418,7 @@ fn forecasts_have_a_price_and_a_metric() {
         ("load: {violation: 5 EUR/h}", "EUR"),
         ("load: {lead: 2m}", "write what an hour in violation costs"),
         ("load: {violation: 5, lead: 9h}", "the lead is from 1s to 1h"),
+        ("load: {violation: 5, lead: 10m, step: 1s}", "the lead is 600 steps"),
         ("load: {violation: 5, horizon: 3m}", "horizon"),
     ] {
         let findings = mistakes(&model(wrong)).join("\n");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::headroom::{Band, Headroom, Prices};
 use super::replay::{Fleet, Instances};
 use super::threshold::Threshold;
-use super::{Forecaster, Outcome, Settings};
+use super::{Forecaster, Outcome, Settings, UNITS_MAX};
 
 /// Violation prices of the shadows, in multiples of the user's.
 const MULTIPLES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
@@ -160,7 +160,7 @@ impl Chooser {
             }
         }
         let unit = self.fleet.capacity * self.fleet.limit;
-        let price = self.violation * (x / unit).max(1.0).sqrt();
+        let price = self.violation * (x / unit).clamp(1.0, UNITS_MAX as f64).sqrt();
         self.weight = self.weight * MEMORY + 1.0;
         for shadow in &mut self.shadows {
             let violated = shadow.instances.pass(x, &self.fleet);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Predictive;
+use super::{Predictive, UNITS_MAX, count};
 
 /// However cheap a violation is: never hold so little that one is likelier than this. Without it, giving up is the best
 /// answer to a load whose bill is higher than the price of its violations.
@@ -48,9 +48,9 @@ pub struct Prices {
 /// The number of units that is best to hold when `violation` is the price: the sum of what they cost and of what
 /// violations are expected to cost is least.
 pub fn units(ahead: &Predictive<'_>, prices: &Prices, violation: f64) -> u64 {
-    let expected = (ahead.centre() / prices.unit).max(0.0);
+    let expected = (ahead.centre() / prices.unit).max(0.0).min(UNITS_MAX as f64);
     let weight = violation * expected.max(1.0).sqrt();
-    let mut d = prices.least.max(expected.floor() as u64);
+    let mut d = prices.least.max(expected.floor().min(UNITS_MAX as f64) as u64);
     let (mut best, mut best_cost) = (None, f64::INFINITY);
     loop {
         let p = ahead.above(prices.unit * d as f64);
@@ -60,10 +60,10 @@ pub fn units(ahead: &Predictive<'_>, prices: &Prices, violation: f64) -> u64 {
         }
         // More than d costs more than d. Loads beyond what a count of instances can be are held at the last number
         // looked at.
-        if d as f64 >= best_cost || p <= 0.0 || d > u64::from(u32::MAX) {
+        if d as f64 >= best_cost || p <= 0.0 || d >= UNITS_MAX {
             return best.unwrap_or(d);
         }
-        d += (d / 4096).max(1);
+        d += (d / 1024).max(1);
     }
 }
 
@@ -82,7 +82,7 @@ pub struct Needs {
 
 impl Needs {
     fn times(self, ratio: f64) -> Needs {
-        let times = |n: u64| (n as f64 * ratio - 1e-9).ceil().max(0.0) as u64;
+        let times = |n: u64| count(n as f64 * ratio - 1e-9);
         Needs {
             least: times(self.least),
             up_to: times(self.up_to),

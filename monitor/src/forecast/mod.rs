@@ -36,6 +36,14 @@ use mean::Mean;
 use scale::Scale;
 use tails::Tails;
 
+/// More instances than anybody has: counts end here, so that no load makes them overflow.
+const UNITS_MAX: u64 = 1_000_000_000;
+
+/// A number of instances, rounded up; 0 for what is none.
+fn count(instances: f64) -> u64 {
+    instances.ceil().clamp(0.0, UNITS_MAX as f64) as u64
+}
+
 /// What a forecaster has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {

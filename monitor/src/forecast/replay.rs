@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::chooser::Chooser;
 use super::headroom::{Budget, Headroom, Prices};
 use super::threshold::Threshold;
-use super::{Forecaster, Settings};
+use super::{Forecaster, Settings, count};
+
+/// More instances than this are not looked at one by one.
+const INSTANCES_MAX: u64 = 10_000_000;
 
 /// The fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +81,7 @@ impl Instances {
 
     /// Each instance is now so many.
     pub(super) fn convert(&mut self, ratio: f64) {
-        let times = |n: u64| (n as f64 * ratio - 1e-9).ceil().max(0.0) as u64;
+        let times = |n: u64| count(n as f64 * ratio - 1e-9);
         self.serving = times(self.serving);
         self.starting.iter_mut().for_each(|n| *n = times(*n));
     }
@@ -91,7 +94,7 @@ impl Instances {
         self.starting.push_back(0);
         let violated = load > fleet.limit * fleet.capacity * self.serving as f64;
         self.course.steps += 1;
-        self.course.instance_steps += self.held();
+        self.course.instance_steps = self.course.instance_steps.saturating_add(self.held());
         self.course.violations += u64::from(violated);
         violated
     }
@@ -104,7 +107,7 @@ impl Instances {
         }
         self.course.changes += 1;
         if wanted > held {
-            self.course.starts += wanted - held;
+            self.course.starts = self.course.starts.saturating_add(wanted - held);
             if let Some(last) = self.starting.back_mut() {
                 *last += wanted - held;
             }
@@ -228,9 +231,14 @@ pub fn needed(loads: &[f64], fleet: &Fleet) -> u64 {
 }
 
 /// The least instance steps without any violation, for who knows the load in advance: each instance is paid for while it
-/// starts, and is kept through a lull that is not longer than a start.
+/// starts, and is kept through a lull that is not longer than a start. Of loads beyond ten million instances no more is
+/// told than what is [`needed`].
 pub fn hindsight(loads: &[f64], fleet: &Fleet) -> u64 {
-    let most = needs(loads, fleet).max().unwrap_or(0) as usize;
+    let most = needs(loads, fleet).max().unwrap_or(0);
+    if most > INSTANCES_MAX {
+        return needed(loads, fleet);
+    }
+    let most = most as usize;
     // The k-th instance is needed where the need is at least k: each has its own lulls.
     let mut last_needed: Vec<Option<usize>> = vec![None; most + 1];
     let (mut total, mut before) = (0, 0);
@@ -250,5 +258,5 @@ pub fn hindsight(loads: &[f64], fleet: &Fleet) -> u64 {
 
 fn needs(loads: &[f64], fleet: &Fleet) -> impl Iterator<Item = u64> {
     let unit = fleet.limit * fleet.capacity;
-    loads.iter().map(move |x| ((x / unit).ceil() as u64).max(fleet.least))
+    loads.iter().map(move |x| count(x / unit).max(fleet.least))
 }

@@ -18,18 +18,44 @@ fn forecaster() -> Forecaster {
     Forecaster::new(Settings { lead: 2, offset: 100.0, unit: 85.0, day: 1440 })
 }
 
+/// What is held after each step.
+struct Told<P>(P, Vec<u64>);
+
+impl<P: Policy> Policy for Told<P> {
+    fn step(&mut self, load: f64, violated: bool, instances: &Instances) -> u64 {
+        let wanted = self.0.step(load, violated, instances);
+        self.1.push(wanted);
+        wanted
+    }
+}
+
 #[test]
-fn what_is_said_does_not_depend_on_what_comes() {
+fn what_is_held_does_not_depend_on_what_comes() {
     let (one, mut other) = (load(4000, 0.1, 1), load(4000, 0.1, 1));
     let mut random = fastrand::Rng::with_seed(9);
     other[3000..].iter_mut().for_each(|x| *x *= 5.0 * random.f64());
-    let (mut a, mut b) = (forecaster(), forecaster());
-    for t in 0..3000 {
-        a.observe(Some(one[t]));
-        b.observe(Some(other[t]));
-        let said = |f: &Forecaster| f.predict().map(|p| (p.centre(), p.above(900.0)));
-        assert_eq!(said(&a), said(&b), "at {t}");
+    let held = |loads: &[f64]| {
+        let mut told = Told(Foresight::new(FLEET, 1440, Band::default(), Weight::Price(40.0)), Vec::new());
+        replay(loads, &FLEET, &mut told);
+        told.1
+    };
+    let (one, other) = (held(&one), held(&other));
+    assert_eq!(one[..3000], other[..3000]);
+    assert_ne!(one[3000..], other[3000..]);
+}
+
+#[test]
+fn no_load_is_too_great_to_be_counted() {
+    let mut chooser = Chooser::new(FLEET, 1440, 40.0, 1.0);
+    for (i, load) in [100.0, 1e30, f64::MAX, 1e-300, 0.0, 1e18, 5.0].into_iter().cycle().take(700).enumerate() {
+        if i == 350 {
+            chooser.retune(1e-12, 1e12);
+        }
+        chooser.step(Some(load));
     }
+    assert!(chooser.standings().iter().all(|s| s.cost.is_finite()));
+    let loads = [1e30, 1.0];
+    assert!(hindsight(&loads, &FLEET) >= needed(&[1.0], &FLEET));
 }
 
 #[test]

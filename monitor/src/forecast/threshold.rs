@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::count;
+
 /// A threshold autoscaler as the horizontal one of Kubernetes is: up at once, down to the most that was wanted in the
 /// stabilisation window, nothing while utilisation is within the tolerance of the target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,8 +29,7 @@ impl Threshold {
     /// one instance serves at full utilisation. Utilisation is that of what serves, as metrics report it.
     pub fn step(&mut self, serving: u64, held: u64, load: f64, capacity: f64, least: u64) -> u64 {
         let ratio = load / (capacity * serving.max(1) as f64) / self.target;
-        let wish =
-            if (ratio - 1.0).abs() <= self.tolerance { held } else { (load / (capacity * self.target)).ceil() as u64 };
+        let wish = if (ratio - 1.0).abs() <= self.tolerance { held } else { count(load / (capacity * self.target)) };
         let wish = wish.max(least);
         self.recent.push_back(wish);
         if self.recent.len() > self.stabilisation {
