@@ -155,7 +155,9 @@ impl<'a> Completion<'a> {
     fn fill(&mut self) {
         let size = self.size;
         let mut layers = std::mem::take(&mut self.layers);
-        layers.resize((self.groups.len() + 1) * size, 0);
+        let cells = (self.groups.len() + 1) * size;
+        layers.reserve_exact(cells.saturating_sub(layers.len()));
+        layers.resize(cells, 0);
         let mut with = Vec::new();
         layers[self.groups.len() * size..].fill(0);
         for g in (0..self.groups.len()).rev() {

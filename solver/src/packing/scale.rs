@@ -17,6 +17,9 @@ const STEPS: [u64; 10] = [1, 16, 32, 64, 96, 128, 192, 256, 384, 512];
 /// Steps of a resource that is counted finely, and of one that is counted beside it.
 const FINE_STEPS: u64 = 12_000;
 const FEW_STEPS: u64 = 8;
+/// Cells of a fine table at most, over all groups of items: 32 MB at four bytes each, and so 128 MB for the tables of one
+/// bin, of which there is at most one for each resource.
+pub(super) const FINE_CELLS: usize = 8_000_000;
 
 /// The units of some bins.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,19 +101,29 @@ impl Scale {
         Scale { bins, unit, steps: all.map(|c| c.steps), room }
     }
 
-    /// A scale for one bin that counts one resource finely, and the others only where that takes few steps.
+    /// A scale for one bin that counts one resource finely, and the others only where that takes few steps. The more
+    /// groups of items there are, the coarser it is, down to one that is not fine: tables stay within `FINE_CELLS`.
     pub(crate) fn fine(model: &NodeModel, bin: usize, r: usize) -> Scale {
         let mut scale = Scale { bins: vec![bin], unit: [None; RESOURCES], steps: [1; RESOURCES], room: [0; RESOURCES] };
         for each in (0..RESOURCES).filter(|r| model.items.iter().any(|i| i.demand[*r] > 0)) {
-            let room = model.bins[bin].capacity[each];
-            scale.room[each] = room;
-            let unit = if each == r { (room / FINE_STEPS).max(1) } else { 1 };
-            if room < u64::MAX && (each == r || room <= FEW_STEPS) {
-                scale.unit[each] = Some(unit);
-                scale.steps[each] = (room / unit) as usize + 1;
+            scale.room[each] = model.bins[bin].capacity[each];
+            if each != r && scale.room[each] <= FEW_STEPS {
+                scale.count(each, 1);
             }
         }
+        let room = scale.room[r];
+        if room > 0 && room < u64::MAX {
+            let cells = (model.cliques.len() + 1).saturating_mul(scale.steps.iter().product());
+            let most = (FINE_CELLS / cells).saturating_sub(1).max(1) as u64;
+            scale.count(r, (room / FINE_STEPS).max(room.div_ceil(most)));
+        }
         scale
+    }
+
+    /// Counts a resource in a unit.
+    fn count(&mut self, r: usize, unit: u64) {
+        self.unit[r] = Some(unit);
+        self.steps[r] = (self.room[r] / unit) as usize + 1;
     }
 
     /// True when a resource is counted with more than a few steps.

@@ -158,15 +158,9 @@ impl Program<'_, '_> {
         let mut by_node: Vec<Vec<&Seat>> = vec![Vec::new(); self.work.nodes.len()];
         self.seats.iter().for_each(|seat| by_node[seat.node].push(seat));
         for seats in by_node {
-            for (i, a) in seats.iter().enumerate() {
-                let apart = &self.work.rules.apart[a.component.index()];
-                for b in seats[i + 1..].iter().filter(|b| apart.get(b.component.index()).copied().unwrap_or(false)) {
-                    let entry = |s: &Seat| (s.column, 1.0 / self.milp.upper[s.column]);
-                    self.milp.add_row(f64::NEG_INFINITY, 1.0, [entry(a), entry(b)]);
-                    if self.milp.rows() > MOST_SIZE {
-                        return;
-                    }
-                }
+            keep_apart(&mut self.milp, &seats, &self.work.rules.apart);
+            if self.milp.rows() > MOST_SIZE {
+                return;
             }
         }
     }
@@ -211,5 +205,115 @@ impl Program<'_, '_> {
             .collect();
         let left = |(component, column): &(ComponentId, usize)| vec![*component; number(*column) as usize];
         Seating { seats, zones, left_over: self.missing.iter().flat_map(left).collect() }
+    }
+}
+
+/// A component on a node: the columns of its seats, one for each zone that the node can stand in.
+struct Presence {
+    component: ComponentId,
+    columns: Vec<usize>,
+    /// The largest number of instances.
+    most: f64,
+    /// A column that is one where there are instances, as soon as it is needed.
+    there: Option<usize>,
+}
+
+impl Presence {
+    /// The components of some seats of one node.
+    fn all(milp: &Milp, seats: &[&Seat]) -> Vec<Presence> {
+        let mut all: Vec<Presence> = Vec::new();
+        for seat in seats {
+            let most = milp.upper[seat.column];
+            match all.iter_mut().find(|p| p.component == seat.component) {
+                Some(presence) => {
+                    presence.columns.push(seat.column);
+                    presence.most = presence.most.max(most);
+                }
+                None => {
+                    all.push(Presence { component: seat.component, columns: vec![seat.column], most, there: None });
+                }
+            }
+        }
+        all
+    }
+
+    /// Columns of which the sum is one where there are instances: those of the seats where one instance is the most,
+    /// because a node stands in one zone; otherwise one of its own.
+    fn told(&mut self, milp: &mut Milp) -> Vec<usize> {
+        if self.most <= 1.0 {
+            return self.columns.clone();
+        }
+        vec![*self.there.get_or_insert_with(|| {
+            let there = milp.add_column(0.0, 1.0, true);
+            let seats = self.columns.iter().map(|column| (*column, 1.0));
+            milp.add_row(f64::NEG_INFINITY, 0.0, seats.chain([(there, -self.most)]));
+            there
+        })]
+    }
+}
+
+/// Of the components of one node those that never meet: one of two is not there at all.
+fn keep_apart(milp: &mut Milp, seats: &[&Seat], apart: &[Vec<bool>]) {
+    let mut all = Presence::all(milp, seats);
+    for at in 1..all.len() {
+        let (before, rest) = all.split_at_mut(at);
+        let b = &mut rest[0];
+        let other = b.component.index();
+        let never = |a: &Presence| apart[a.component.index()].get(other).copied().unwrap_or(false);
+        for a in before.iter_mut().filter(|a| never(a)) {
+            let both = a.told(milp).into_iter().chain(b.told(milp));
+            milp.add_row(f64::NEG_INFINITY, 1.0, both.map(|column| (column, 1.0)));
+            if milp.rows() > MOST_SIZE {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Seats on one node, by component and largest number; the most instances that sit apart.
+    fn most_apart(seats: &[(u32, f64)], apart: &[(usize, usize)]) -> (Milp, Vec<f64>) {
+        let mut milp = Milp::default();
+        let mut sit = |(component, most): &(u32, f64)| {
+            let column = milp.add_column(0.0, *most, true);
+            milp.cost[column] = -1.0;
+            Seat { component: ComponentId(*component), node: 0, zone: None, column }
+        };
+        let all: Vec<Seat> = seats.iter().map(&mut sit).collect();
+        let mut never = vec![vec![false; seats.len()]; seats.len()];
+        apart.iter().for_each(|(a, b)| (never[*a][*b], never[*b][*a]) = (true, true));
+        keep_apart(&mut milp, &all.iter().collect::<Vec<_>>(), &never);
+        let values = engine::run(&milp, None, &Limits::default(), Presolve::Automatic).unwrap().values.unwrap();
+        let numbers = values[..seats.len()].iter().map(|x| x.round()).collect();
+        (milp, numbers)
+    }
+
+    #[test]
+    fn of_components_that_never_meet_a_node_has_one() {
+        // Shares of the largest numbers would allow two of each of the first two.
+        let (milp, numbers) = most_apart(&[(0, 4.0), (1, 4.0), (2, 3.0)], &[(0, 1), (1, 2)]);
+        assert_eq!(numbers, [4.0, 0.0, 3.0]);
+        assert_eq!((milp.columns(), milp.rows()), (6, 5));
+        for halves in [[2.0, 2.0], [1.0, 3.0]] {
+            let (mut milp, _) = most_apart(&[(0, 4.0), (1, 4.0)], &[(0, 1)]);
+            (0..2).for_each(|x| milp.lower[x] = halves[x]);
+            let run = engine::run(&milp, None, &Limits::default(), Presolve::Automatic).unwrap();
+            assert_eq!(run.values, None, "{halves:?}");
+        }
+    }
+
+    #[test]
+    fn single_instances_are_kept_apart_without_columns_of_their_own() {
+        let (milp, numbers) = most_apart(&[(0, 1.0), (1, 1.0), (2, 1.0)], &[(0, 1), (1, 2), (0, 2)]);
+        assert_eq!(numbers.iter().sum::<f64>(), 1.0);
+        assert_eq!((milp.columns(), milp.rows()), (3, 3));
+        // Seats of one component in two zones are one component.
+        let (milp, numbers) = most_apart(&[(0, 2.0), (0, 2.0), (1, 1.0)], &[(0, 1)]);
+        assert_eq!(numbers.iter().sum::<f64>(), 2.0);
+        assert_eq!((milp.columns(), milp.rows()), (4, 2));
     }
 }

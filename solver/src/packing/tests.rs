@@ -11,7 +11,7 @@ use super::generate::Generator;
 use super::node::{Bin, Item, Mode, NodeModel, RESOURCES};
 use super::pricing::Reach;
 use super::rounding::Plan;
-use super::scale::Scale;
+use super::scale::{FINE_CELLS, Scale};
 use crate::engine::Limits;
 
 /// A stream of numbers that a seed determines (Park and Miller).
@@ -119,6 +119,33 @@ fn searches_under_tables_find_the_best_load_and_their_bounds_hold() {
         }
     }
     assert!(searched > 5_000 && cut > 200, "{searched} searched, {cut} cut short");
+}
+
+/// Items that may all meet, on one large bin with GPUs.
+fn wide(count: usize) -> NodeModel {
+    let demand = |i: usize| [250 + i as u64 * 7, (1 << 28) + i as u64 * 4_099, 0, u64::from(i.is_multiple_of(3))];
+    let items = (0..count).map(|i| Item { components: Vec::new(), demand: demand(i) }).collect();
+    let capacity = [192_000, 768 << 30, u64::MAX, 8];
+    let bin = Bin { offer: OfferIndex(0), zone: None, capacity, most: vec![3; count], class: 0 };
+    let cliques = (0..count).map(|i| vec![i]).collect();
+    let conflicts = vec![Vec::new(); count];
+    NodeModel { items, bins: vec![bin], conflicts, cliques, modes: vec![Mode::default()], closed: true }
+}
+
+#[test]
+fn fine_tables_stay_within_their_cells() {
+    for count in [1, 40, 400, 5_000] {
+        let model = wide(count);
+        for r in 0..RESOURCES {
+            let scale = Scale::fine(&model, 0, r);
+            let size: usize = scale.steps.iter().product();
+            assert!(size * (count + 1) <= FINE_CELLS, "{count} items, resource {r}: {:?}", scale.steps);
+            assert_eq!(scale.is_fine(), r < 2, "{count} items, resource {r}: {:?}", scale.steps);
+        }
+    }
+    assert!(Scale::fine(&wide(1), 0, 0).steps[0] > 12_000, "few items are counted as finely as ever");
+    assert!(Scale::fine(&wide(400), 0, 1).steps[1] > 2_000, "many items are still counted finely");
+    assert!(!Scale::fine(&wide(100_000), 0, 0).is_fine(), "too many items have no fine table");
 }
 
 /// A pool of a few instances over the bins of a model; larger bins are dearer.
