@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
+use crate::brisk::slow;
 use crate::problem::{Kind, Problem, Wrong};
 
 /// A JSON body.
@@ -48,7 +49,8 @@ pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
         BytesRejection::FailedToBufferBody(error) if error.status() == 413 => {
             Problem::new(Kind::TooLarge, "the body is larger than this service takes")
         }
-        error => Problem::new(Kind::BadRequest, format!("the body did not come in whole: {error}")),
+        error => slow(&error)
+            .unwrap_or_else(|| Problem::new(Kind::BadRequest, format!("the body did not come in whole: {error}"))),
     })
 }
 

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Uri, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::brisk::{Brisk, late, slow};
 use crate::problem::{Kind, Problem};
+use crate::scope::recognise;
 use crate::service::Service;
 
 /// The header of request ids, in and out.
@@ -42,10 +44,11 @@ async fn whole(request: Request) -> Result<Request, Problem> {
                 read.push(piece);
             }
             Ok(Some(Err(error))) => {
-                return Err(Problem::new(Kind::BadRequest, format!("the body broke off: {error}")));
+                let broken = || Problem::new(Kind::BadRequest, format!("the body broke off: {error}"));
+                return Err(slow(&error).unwrap_or_else(broken));
             }
             Ok(None) => return Ok(Request::from_parts(parts, Body::from(read.concat()))),
-            Err(_) => return Err(Problem::new(Kind::BadRequest, "the body did not come within 30 seconds")),
+            Err(_) => return Err(late()),
         }
     }
     let begun = iter(read.into_iter().map(Ok::<_, axum::Error>));
@@ -58,6 +61,9 @@ pub async fn enter(State(service): State<Service>, request: Request, next: Next)
     let id = request_id(&request);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let version = request.version();
+    let quiet = Duration::from_millis(service.options.idle_ms);
+    let request = request.map(|body| Body::new(Brisk::new(body, quiet)));
     // Signs of life must get through however much there is to do.
     let is_sign_of_life = matches!(path.as_str(), "/healthz" | "/readyz" | "/metrics");
     let mut response = if is_sign_of_life {
@@ -65,10 +71,7 @@ pub async fn enter(State(service): State<Service>, request: Request, next: Next)
     } else {
         match (refuse_foreign(&service, &request), service.requests.clone().try_acquire_owned()) {
             (Err(problem), _) => problem.into_response(),
-            (Ok(()), Ok(_place)) => match whole(request).await {
-                Ok(request) => next.run(request).await,
-                Err(problem) => problem.into_response(),
-            },
+            (Ok(()), Ok(_place)) => answer(&service, request, next).await,
             (Ok(()), Err(_)) => {
                 let detail = "the service works on as many requests as it may; try again in a moment";
                 Problem::new(Kind::Unavailable, detail).retry_after(1).into_response()
@@ -80,10 +83,24 @@ pub async fn enter(State(service): State<Service>, request: Request, next: Next)
     let ms = started.elapsed().as_secs_f64() * 1e3;
     tracing::debug!(request = id.to_str().unwrap_or(""), %method, path, status, ms, "answered");
     let headers = response.headers_mut();
+    if status == StatusCode::REQUEST_TIMEOUT && version < Version::HTTP_2 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(REQUEST_ID, id);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Lets the request through to its route. The bodies of strangers are not waited for: the route refuses them at once.
+async fn answer(service: &Service, mut request: Request, next: Next) -> Response {
+    if !recognise(service, &mut request).await {
+        return next.run(request).await;
+    }
+    match whole(request).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// The id that the caller gave, or a new one.

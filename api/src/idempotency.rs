@@ -9,6 +9,7 @@ use cardinal_adapter::digest::Digest;
 use cardinal_store::{Answer, Repeat};
 
 use crate::body::media_type;
+use crate::brisk::slow;
 use crate::problem::{Kind, Problem};
 use crate::scope::Caller;
 use crate::service::Service;
@@ -53,8 +54,9 @@ async fn keyed(
     next: Next,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let too_large = |_| Problem::new(Kind::TooLarge, "the body is larger than this service takes");
-    let body = to_bytes(body, service.options.body_bytes_max).await.map_err(too_large)?;
+    let too_large = || Problem::new(Kind::TooLarge, "the body is larger than this service takes");
+    let body = to_bytes(body, service.options.body_bytes_max).await;
+    let body = body.map_err(|error| slow(&error).unwrap_or_else(too_large))?;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let kind = media_type(&parts.headers).unwrap_or_default();
     let fingerprint = fingerprint(target, &kind, &body);

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+mod brisk;
 mod connection;
 mod counters;
 mod deliver;

@@ -1,17 +1,17 @@
 //! Bearer tokens of an OpenID Connect issuer: its keys, found by discovery and kept, and what its claims allow here.
 
 use std::io::Read;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cardinal_adapter::time::UnixMs;
 use cardinal_store::Scope;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
 use ureq::Agent;
 
 use crate::outbound::{agent, trusted};
@@ -74,6 +74,8 @@ const LEEWAY_MS: i64 = 60_000;
 const BYTES_MAX: u64 = 1 << 20;
 /// How long an issuer may take to answer.
 const FETCH: Duration = Duration::from_secs(10);
+/// How long a request waits for that.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// What judges the tokens of an issuer.
 #[derive(Debug)]
@@ -81,6 +83,8 @@ pub struct Oidc {
     options: OidcOptions,
     agent: Agent,
     keys: Mutex<Keys>,
+    /// Held by the one who asks the issuer.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -88,8 +92,32 @@ struct Keys {
     all: Vec<Jwk>,
     /// When they were fetched.
     at: Option<UnixMs>,
-    /// When they were last asked for.
+    /// When the last attempt to get them ended.
     tried: Option<UnixMs>,
+}
+
+impl Keys {
+    /// The key of this id, and whether the issuer is to be asked.
+    fn look(&self, id: Option<&str>, now: UnixMs) -> (Option<Jwk>, bool) {
+        let found = find(&self.all, id).cloned();
+        let is_old = self.at.is_none_or(|at| now.ms_since(at) >= KEPT_MS);
+        let may_ask = self.tried.is_none_or(|at| now.ms_since(at) >= AGAIN_MS);
+        let is_due = may_ask && (is_old || found.is_none());
+        (found, is_due)
+    }
+}
+
+/// The keys of an issuer as it shows them.
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<Value>,
+}
+
+impl KeySet {
+    /// Those that can be read: an issuer may have others beside them, of kinds that are not known here.
+    fn usable(self) -> Vec<Jwk> {
+        self.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -101,7 +129,7 @@ struct Discovery {
 impl Oidc {
     /// For the tokens of this issuer.
     pub fn new(options: OidcOptions) -> Self {
-        Oidc { options, agent: agent(Some(FETCH), trusted()), keys: Mutex::default() }
+        Oidc { options, agent: agent(Some(FETCH), trusted()), keys: Mutex::default(), asking: Arc::default() }
     }
 
     /// True when this may be a token of an issuer and not one of this service.
@@ -113,7 +141,7 @@ impl Oidc {
     ///
     /// # Errors
     /// When it is not good, allows nothing here, or the issuer cannot be asked for its keys.
-    pub async fn caller(&self, token: &str, now: UnixMs) -> Result<Caller, Problem> {
+    pub async fn caller(self: &Arc<Self>, token: &str, now: UnixMs) -> Result<Caller, Problem> {
         let header = decode_header(token).map_err(|_| refused("it is no signed token"))?;
         if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
             return Err(refused("it must be signed with RS256 or ES256"));
@@ -147,24 +175,49 @@ impl Oidc {
     }
 
     /// The key of this id; the only one there is when the token names none.
-    async fn key(&self, id: Option<&str>, now: UnixMs) -> Result<DecodingKey, Problem> {
-        let mut keys = self.keys.lock().await;
-        let is_old = keys.at.is_none_or(|at| now.ms_since(at) >= KEPT_MS);
-        let may_ask = keys.tried.is_none_or(|at| now.ms_since(at) >= AGAIN_MS);
-        if (is_old || find(&keys.all, id).is_none()) && may_ask {
-            keys.tried = Some(now);
-            match self.fetch().await {
-                Ok(all) => *keys = Keys { all, at: Some(now), tried: Some(now) },
-                // Those that are known go on counting.
-                Err(why) => tracing::warn!(issuer = self.options.issuer, why, "the keys of the issuer are not had"),
+    async fn key(self: &Arc<Self>, id: Option<&str>, now: UnixMs) -> Result<DecodingKey, Problem> {
+        let (mut found, is_due) = self.keys().look(id, now);
+        if is_due && found.is_some() {
+            // What is known counts until the issuer has answered.
+            if let Ok(turn) = self.asking.clone().try_lock_owned() {
+                tokio::spawn(self.clone().ask(turn, now));
             }
+        } else if is_due {
+            tokio::time::timeout(WAIT, self.asked(id, now)).await.map_err(|_| away())?;
+            found = self.keys().look(id, now).0;
         }
-        if keys.at.is_none() {
-            let detail = "the issuer of this token cannot be asked for its keys; try again in a moment";
-            return Err(Problem::new(Kind::Unavailable, detail).retry_after(10));
+        let Some(key) = found else {
+            return Err(if self.keys().at.is_none() { away() } else { refused("its issuer has no such key") });
+        };
+        DecodingKey::from_jwk(&key).map_err(|_| refused("the key of its issuer cannot be used"))
+    }
+
+    /// Waits until the issuer was asked, by this or by another request.
+    async fn asked(self: &Arc<Self>, id: Option<&str>, now: UnixMs) {
+        let turn = self.asking.clone().lock_owned().await;
+        if self.keys().look(id, now).1 {
+            // Goes on when the caller hangs up, and so counts as an attempt.
+            let _ = tokio::spawn(self.clone().ask(turn, now)).await;
         }
-        let key = find(&keys.all, id).ok_or_else(|| refused("its issuer has no such key"))?;
-        DecodingKey::from_jwk(key).map_err(|_| refused("the key of its issuer cannot be used"))
+    }
+
+    /// Asks the issuer for its keys; the turn is held meanwhile.
+    async fn ask(self: Arc<Self>, _turn: OwnedMutexGuard<()>, now: UnixMs) {
+        let began = Instant::now();
+        let found = self.fetch().await;
+        let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let end = UnixMs(now.0.saturating_add(took));
+        let mut keys = self.keys();
+        keys.tried = Some(end);
+        match found {
+            Ok(all) => (keys.all, keys.at) = (all, Some(end)),
+            // Those that are known go on counting.
+            Err(why) => tracing::warn!(issuer = self.options.issuer, why, "the keys of the issuer are not had"),
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch(&self) -> Result<Vec<Jwk>, String> {
@@ -178,7 +231,7 @@ impl Oidc {
             if !is_safe(&found.jwks_uri) {
                 return Err(format!("the keys are at `{}`, which is not https", found.jwks_uri));
             }
-            get::<JwkSet>(&agent, &found.jwks_uri).map(|set| set.keys)
+            get::<KeySet>(&agent, &found.jwks_uri).map(KeySet::usable)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
     }
@@ -236,6 +289,11 @@ fn scope(claims: &Map<String, Value>, claim: &str) -> Option<Scope> {
     words.into_iter().filter_map(|word| word.parse().ok()).max()
 }
 
+fn away() -> Problem {
+    let detail = "the issuer of this token cannot be asked for its keys; try again in a moment";
+    Problem::new(Kind::Unavailable, detail).retry_after(10)
+}
+
 fn refused(why: &str) -> Problem {
     Problem::new(Kind::Unauthenticated, format!("this token is not good: {why}"))
 }
@@ -273,6 +331,34 @@ mod tests {
         {
             assert!(!is_safe(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn keys_of_unknown_kinds_do_not_hide_the_others() {
+        let set: KeySet = serde_json::from_value(json!({"keys": [
+            {"kty": "EC", "crv": "P-521", "alg": "ES512", "kid": "a", "x": "AQ", "y": "AQ"},
+            {"kty": "OKP", "crv": "X25519", "kid": "b", "x": "AQ"},
+            {"kty": "RSA", "alg": "RS256", "kid": "c", "e": "AQAB", "n": RFC_N},
+            {"kty": "EC", "crv": "secp256k1", "kid": "d", "x": "AQ", "y": "AQ"},
+            "no key",
+        ]}))
+        .unwrap();
+        let keys = set.usable();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert!(find(&keys, Some("c")).is_some() && find(&keys, Some("a")).is_none());
+    }
+
+    #[test]
+    fn the_issuer_is_asked_when_keys_are_old_or_missing_but_not_at_once_again() {
+        let key: Jwk = serde_json::from_value(json!({"kty": "RSA", "kid": "c", "e": "AQAB", "n": RFC_N})).unwrap();
+        let (begun, later) = (UnixMs(0), UnixMs(KEPT_MS as i64));
+        let mut keys = Keys { all: vec![key], at: Some(begun), tried: Some(begun) };
+        let due = |keys: &Keys, id: &str, now: UnixMs| keys.look(Some(id), now).1;
+        assert!(!due(&keys, "c", UnixMs(AGAIN_MS as i64)) && due(&keys, "x", UnixMs(AGAIN_MS as i64)));
+        assert!(!due(&keys, "x", UnixMs(AGAIN_MS as i64 - 1)));
+        assert!(due(&keys, "c", later) && keys.look(Some("c"), later).0.is_some());
+        keys.tried = Some(later);
+        assert!(!due(&keys, "c", later) && !due(&keys, "x", later));
     }
 
     /// A signature of RSA with SHA-256, from RFC 7515, A.2: another implementation made it.

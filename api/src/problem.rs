@@ -66,6 +66,8 @@ pub enum Kind {
     NotFound,
     /// The resource has no such method.
     MethodNotAllowed,
+    /// The body does not come.
+    Timeout,
     /// What is there does not allow it.
     Conflict,
     /// The resource is not what the caller thinks it is.
@@ -102,6 +104,9 @@ impl Kind {
                 "urn:cardinal:problem:method-not-allowed",
                 "The resource has no such method",
             ),
+            Kind::Timeout => {
+                (StatusCode::REQUEST_TIMEOUT, "urn:cardinal:problem:timeout", "The request takes too long to come")
+            }
             Kind::Conflict => {
                 (StatusCode::CONFLICT, "urn:cardinal:problem:conflict", "The request does not fit what is there")
             }

@@ -170,9 +170,8 @@ async fn guard<N: Needed>(
     next: Next,
 ) -> Response {
     let admitted = match &path {
-        Ok(path) => admit::<N>(&service, request.headers(), path).await,
-        Err(_) => authenticate(&service, request.headers())
-            .await
+        Ok(path) => admit::<N>(&service, &request, path),
+        Err(_) => caller(&request)
             .and_then(|_| Err(Problem::parameter("path", "the path is no UTF-8 once its percent signs are read"))),
     };
     match admitted {
@@ -189,8 +188,8 @@ async fn guard<N: Needed>(
     }
 }
 
-async fn admit<N: Needed>(service: &Service, headers: &HeaderMap, path: &RawPathParams) -> Result<Caller, Problem> {
-    let caller = authenticate(service, headers).await?;
+fn admit<N: Needed>(service: &Service, request: &Request, path: &RawPathParams) -> Result<Caller, Problem> {
+    let caller = caller(request)?;
     if caller.scope < N::SCOPE {
         let detail = format!("this needs the scope {}, the token has {}", N::SCOPE.word(), caller.scope.word());
         return Err(Problem::new(Kind::Forbidden, detail));
@@ -203,6 +202,25 @@ async fn admit<N: Needed>(service: &Service, headers: &HeaderMap, path: &RawPath
         Problem::new(Kind::TooManyRequests, detail).retry_after(wait_s)
     })?;
     Ok(caller)
+}
+
+/// Who was found to bring a request, before its body was read.
+#[derive(Clone)]
+struct Recognised(Result<Caller, Problem>);
+
+/// True when the token of the request is good; what it is found to be stays with the request.
+pub async fn recognise(service: &Service, request: &mut Request) -> bool {
+    let found = authenticate(service, request.headers()).await;
+    let is_known = found.is_ok();
+    request.extensions_mut().insert(Recognised(found));
+    is_known
+}
+
+fn caller(request: &Request) -> Result<Caller, Problem> {
+    match request.extensions().get::<Recognised>() {
+        Some(Recognised(found)) => found.clone(),
+        None => Err(unauthenticated()),
+    }
 }
 
 async fn authenticate(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {

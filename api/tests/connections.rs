@@ -83,6 +83,29 @@ fn a_quiet_connection_is_closed_and_a_stream_of_events_is_not() {
 }
 
 #[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = start_with(|options| (options.idle_ms, options.heartbeat_ms) = (400, 100));
+    for (length, key) in [(1_000, ""), (1 << 20, ""), (1 << 20, "idempotency-key: one\r\n")] {
+        let mut slow = connect(&server);
+        let head = format!(
+            "POST /v1/applications HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n{key}\
+             content-type: application/yaml\r\ncontent-length: {length}\r\n\r\nname: shop\n",
+            server.operator
+        );
+        slow.write_all(head.as_bytes()).unwrap();
+        let answer = rest(&mut slow);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("urn:cardinal:problem:timeout"), "{answer}");
+    }
+    // Who is not known is told so, however long the body is.
+    let mut stranger = connect(&server);
+    let head = "POST /v1/applications HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\nname";
+    stranger.write_all(head.as_bytes()).unwrap();
+    let answer = rest(&mut stranger);
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+}
+
+#[test]
 fn connections_beyond_the_limit_are_refused_with_a_problem() {
     let server = start_with(|options| options.connections_max = 2);
     let (mut first, mut second) = (connect(&server), connect(&server));
@@ -160,8 +183,14 @@ fn over_tls_slow_connections_are_closed_too_many_refused_and_streams_end_when_it
 
     let (server, _, _folder) = secure(|options| options.header_ms = 300);
     let mut silent = silent_after_handshake(&server);
-    let mut byte = [0; 1];
-    assert!(!matches!(silent.read(&mut byte), Ok(1)));
+    let since = Instant::now();
+    let ended = silent.read(&mut [0; 1]);
+    let is_closed = match &ended {
+        Ok(read) => *read == 0,
+        Err(error) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof),
+    };
+    assert!(is_closed, "{ended:?}");
+    assert!(since.elapsed() < Duration::from_secs(10), "it was the reader who gave up");
 }
 
 /// A connection that says nothing once its handshake is done.

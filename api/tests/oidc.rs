@@ -178,3 +178,29 @@ fn new_keys_of_the_issuer_are_found_and_an_issuer_that_is_away_is_told() {
     let claims = json!({"iss": "http://127.0.0.1:9", "aud": "cardinal", "sub": "7", "exp": away.now() / 1000 + 60});
     assert_eq!(status(&away, &token(&old, &claims), "GET", "/v1/applications"), 503);
 }
+
+#[test]
+fn an_issuer_that_hangs_holds_up_nobody_whose_key_is_known() {
+    let (known, unknown) = (key("known"), key("unknown"));
+    let issuer = issuer(&[&known]);
+    let server = server(&issuer.address);
+    let list = |token: &str| status(&server, token, "GET", "/v1/applications");
+    let good = token(&known, &claims(&server, &issuer, &["viewer"]));
+    let other = token(&unknown, &claims(&server, &issuer, &["viewer"]));
+    assert_eq!(list(&good), 200);
+    server.advance_ms(11_000);
+    let asked = issuer.asked.load(Ordering::SeqCst);
+    // No answer comes while this is held.
+    let keys = issuer.keys.lock().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = [0, 1].map(|_| scope.spawn(|| list(&other)));
+        while issuer.asked.load(Ordering::SeqCst) == asked {
+            std::thread::yield_now();
+        }
+        assert_eq!(list(&good), 200);
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+        assert_eq!(waiting.map(|waiting| waiting.join().unwrap()), [503, 503]);
+    });
+    assert_eq!(issuer.asked.load(Ordering::SeqCst), asked + 1);
+    drop(keys);
+}

@@ -72,6 +72,11 @@ fn secrets_are_hidden() {
     assert!(line(&shown, "database").contains("cardinal@db/cardinal"), "{shown}");
     assert!(!shown.contains("hunter2") && !shown.contains(key), "{shown}");
     assert!(shown.contains("CARDINAL_SECRET_KEY"), "{shown}");
+    // Also where the address cannot be read because of a sign in the password.
+    let environment = [("CARDINAL_DATABASE", "postgres://u:pa#ss@host/db")];
+    let (_, shown, errors) = site.run(&["config", "show"], &environment);
+    assert!(line(&shown, "database").contains("(not shown: it cannot be read)"), "{shown}");
+    assert!(!format!("{shown}{errors}").contains("pa#ss"), "{shown}{errors}");
 }
 
 #[test]

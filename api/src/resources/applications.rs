@@ -352,7 +352,9 @@ pub async fn replace(
     let stored = service.store.replace(&new, &kept, Some(expected)).await?;
     service.models.remember(stored.digest, read.model.application.clone());
     service.host.ping(&name);
-    Ok(shown(StatusCode::OK, &service.store.overview(&name).await?))
+    // Someone else may have changed it again meanwhile: the answer is about what was stored here.
+    let seen = service.store.overview(&name).await?;
+    Ok(shown(StatusCode::OK, &Overview { application: stored, ..seen }))
 }
 
 /// How an application goes.

@@ -325,10 +325,14 @@ fn encoding(headers: &HeaderMap) -> Result<String, Problem> {
 }
 
 async fn limited(request: Request, service: &Service) -> Result<Bytes, Problem> {
-    let body = bytes(request, service).await?;
-    if body.len() > BODY_BYTES_MAX {
+    let too_large = || {
         let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes; send smaller batches");
-        return Err(Problem::new(Kind::TooLarge, detail));
+        Problem::new(Kind::TooLarge, detail)
+    };
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return Err(too_large());
     }
-    Ok(body)
+    let body = bytes(request, service).await?;
+    if body.len() > BODY_BYTES_MAX { Err(too_large()) } else { Ok(body) }
 }

@@ -51,6 +51,7 @@ pub fn show(serve: &Serve, matches: &ArgMatches, entries: &[Entry]) -> Result<Ex
             // Shown without its password.
             Some(url) if name == "database" => match url.parse::<StoreUrl>() {
                 Ok(parsed) if url.contains("://") => quoted(&parsed.to_string()),
+                Err(_) if url.contains("://") => quoted("(not shown: it cannot be read)"),
                 _ => quoted(url),
             },
             Some(value) => quoted(value),
