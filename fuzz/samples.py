@@ -33,14 +33,15 @@ def otlp():
     times = fixed(2, (NOW_MS - 9000) * 10**6) + fixed(3, NOW_MS * 10**6)
     number = times + fixed(4, 5.0, "<d") + attribute(7, b"instance", b"a")
     counts = message(6, struct.pack("<3Q", 1, 2, 1)) + message(7, struct.pack("<2d", 1.0, 2.0))
-    histogram = times + fixed(4, 4) + fixed(5, 6.0, "<d") + counts
+    histogram = times + fixed(4, 4) + fixed(5, 6.0, "<d") + counts + fixed(11, 0.5, "<d") + fixed(12, 3.0, "<d")
+    large = times + fixed(4, 2**53) + message(6, struct.pack("<Q", 2**53)) + attribute(9, b"zone", b"c")
     row = message(8, b"\x08\x02" + message(2, b"\x01\x03"))
-    exponential = times + fixed(4, 4) + b"\x30\x02" + row
+    exponential = times + fixed(4, 4) + b"\x30\x02" + row + fixed(12, 0.5, "<d") + fixed(13, 3.0, "<d")
     temporal = b"\x10\x02\x18\x01"
     metrics = [
         message(1, b"m") + message(3, b"s") + message(7, message(1, number) + temporal),
         message(1, b"m") + message(5, message(1, number)),
-        message(1, b"h") + message(9, message(1, histogram) + temporal[:2]),
+        message(1, b"h") + message(9, message(1, histogram) + message(1, large) + temporal[:2]),
         message(1, b"h") + message(10, message(1, exponential) + b"\x10\x01"),
     ]
     resource = message(1, attribute(1, b"service.instance.id", b"a"))

@@ -115,11 +115,6 @@ impl Refusal {
             Refusal::Application => "application",
         }
     }
-
-    /// True when the same point could be taken later.
-    pub fn is_overload(self) -> bool {
-        self == Refusal::Series
-    }
 }
 
 impl Display for Refusal {

@@ -10,6 +10,9 @@ pub const SIDE_MAX: usize = 1024;
 /// The scales that OpenTelemetry and Prometheus use, with room.
 const SCALES: std::ops::RangeInclusive<i32> = -11..=20;
 
+/// The most measurements of a histogram: up to here a floating-point number tells each count from the next.
+pub const COUNT_MAX: u64 = 1 << 53;
+
 /// Measurements as counts in buckets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
@@ -56,7 +59,7 @@ pub struct Exponential {
 pub type Side = BTreeMap<i32, u64>;
 
 impl Histogram {
-    /// True when counts and bounds fit each other.
+    /// True when counts, bounds and extremes fit each other, and the counts are not beyond [`COUNT_MAX`].
     pub fn is_sound(&self) -> bool {
         let numbers = [self.sum, self.min, self.max];
         let total = match &self.shape {
@@ -71,7 +74,9 @@ impl Histogram {
                 fits.then(|| sum_of(all)).flatten()
             }
         };
-        total == Some(self.count) && numbers.iter().flatten().all(|n| n.is_finite())
+        let counted = total == Some(self.count) && self.count <= COUNT_MAX;
+        let ordered = self.min.zip(self.max).is_none_or(|(min, max)| min <= max);
+        counted && ordered && numbers.iter().flatten().all(|n| n.is_finite())
     }
 
     /// What came after an earlier one of the same series; none when this is no continuation of it, because a count fell
@@ -118,7 +123,13 @@ impl Histogram {
         for (a, b, _) in self.ranges() {
             (low, high) = (low.min(a), high.max(b));
         }
-        (self.min.unwrap_or(low), self.max.unwrap_or(high))
+        // Of the ends of buckets, one that lies beyond what is told is none of a measurement.
+        match (self.min, self.max) {
+            (Some(min), Some(max)) => (min, max),
+            (Some(min), None) => (min, high.max(min)),
+            (None, Some(max)) => (low.min(max), max),
+            (None, None) => (low, high),
+        }
     }
 
     fn middles(&self) -> impl Iterator<Item = (f64, f64)> {
@@ -383,5 +394,23 @@ mod tests {
         assert_eq!(a.since(&b), None);
         assert_eq!(explicit(&[2.0], &[4, 2]).since(&a), None);
         assert!(!Histogram { count: 9, ..b }.is_sound());
+    }
+
+    #[test]
+    fn what_contradicts_itself_or_is_beyond_all_counts_is_not_sound() {
+        let plain = explicit(&[1.0], &[1, 2]);
+        let between = |min, max| Histogram { min, max, ..plain.clone() };
+        assert!(between(Some(0.5), Some(0.5)).is_sound());
+        assert!(!between(Some(2.0), Some(1.0)).is_sound());
+        assert!(!between(Some(f64::NAN), Some(1.0)).is_sound());
+        // The buckets end at 1 and begin at 0.
+        assert_eq!(between(Some(5.0), None).ends(), (5.0, 5.0));
+        assert_eq!(between(None, Some(-5.0)).ends(), (-5.0, -5.0));
+        assert!(explicit(&[1.0], &[COUNT_MAX - 1, 1]).is_sound());
+        assert!(!explicit(&[1.0], &[COUNT_MAX, 1]).is_sound());
+        let huge = Shape::Explicit { bounds: vec![1.0], counts: vec![u64::MAX, 1] };
+        assert!(!Histogram { count: 0, sum: None, min: None, max: None, shape: huge }.is_sound());
+        let zeros = Shape::Exponential(Exponential { zeros: u64::MAX, ..Exponential::default() });
+        assert!(!Histogram { count: u64::MAX, sum: None, min: None, max: None, shape: zeros }.is_sound());
     }
 }

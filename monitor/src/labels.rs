@@ -3,6 +3,9 @@
 /// So many labels are kept at most; those of a series with more are too many for any limit.
 const KEPT_MAX: usize = 256;
 
+/// The most bytes of the labels of a series.
+pub(crate) const LABEL_BYTES_MAX: usize = 8192;
+
 /// The labels of a series, ascending by name, each name once; an empty value is no label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Vec<(String, String)>);

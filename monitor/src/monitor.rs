@@ -8,6 +8,7 @@ use cardinal_models::application::{Fold, Window};
 
 use crate::arrival::{Arrival, Refusal, Taken, Tally};
 use crate::counter::Counter;
+use crate::labels::LABEL_BYTES_MAX;
 use crate::plan::Plan;
 use crate::series::{Addition, Kind, Series, Use};
 use crate::stat::{Stat, across};
@@ -31,7 +32,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { series_max: 10_000, labels_max: 128, label_bytes_max: 8192, ahead_ms: 60_000, idle_ms: 900_000 }
+        Limits {
+            series_max: 10_000,
+            labels_max: 128,
+            label_bytes_max: LABEL_BYTES_MAX,
+            ahead_ms: 60_000,
+            idle_ms: 900_000,
+        }
     }
 }
 
@@ -42,8 +49,8 @@ pub struct Reading {
     pub name: Arc<str>,
     /// The value, in its unit.
     pub value: f64,
-    /// When the latest of its samples was measured, in Unix milliseconds; of a tumbling window the time of the reading,
-    /// because nothing newer can be known.
+    /// When the latest of its samples was measured, in Unix milliseconds; of a tumbling window about the time of the
+    /// reading, because nothing newer can be known: it changes every 10 seconds, or four times in the age a value may have.
     pub at_ms: i64,
     /// How many samples it is made of.
     pub samples: u64,
@@ -377,7 +384,7 @@ struct Parts {
 impl Parts {
     fn add(&mut self, value: f64, count: u64, newest_ms: i64) {
         self.sum += value;
-        self.count += count;
+        self.count = self.count.saturating_add(count);
         self.newest_ms = self.newest_ms.max(Some(newest_ms));
     }
 }
@@ -385,7 +392,7 @@ impl Parts {
 fn read_one(plan: &Plan, metric: usize, gathered: &Gathered, rises: &[Parts], now_ms: i64) -> Option<Reading> {
     let measured = &plan.metrics[metric];
     let measure = &measured.measure;
-    let (mut groups, mut samples, mut newest) = (Vec::new(), 0, None);
+    let (mut groups, mut samples, mut newest) = (Vec::new(), 0_u64, None);
     for (group, rise) in gathered.groups.iter().zip(rises) {
         let Some(group) = group else { continue };
         let (value, count, at) = if measure.fold.is_of_counter() {
@@ -397,7 +404,7 @@ fn read_one(plan: &Plan, metric: usize, gathered: &Gathered, rises: &[Parts], no
         };
         let Some(value) = value else { continue };
         groups.push((group.name.clone(), value));
-        samples += count;
+        samples = samples.saturating_add(count);
         newest = newest.max(at);
     }
     let values: Vec<f64> = groups.iter().map(|(_, value)| *value).collect();
@@ -418,7 +425,13 @@ fn read_one(plan: &Plan, metric: usize, gathered: &Gathered, rises: &[Parts], no
         Window::SlidingSamples(size) => samples < u64::from(size),
         Window::Latest | Window::TumblingSamples(_) => false,
     };
-    let at_ms = if matches!(measure.window, Window::Tumbling(_)) { now_ms } else { newest? };
+    let at_ms = match (measure.window, measured.division) {
+        // Its value is that of now until the next window ends; a time that changed with each reading would be stored.
+        (Window::Tumbling(_), Some(division)) => {
+            division.range(now_ms).1.max(now_ms - now_ms.rem_euclid(measured.renew_ms))
+        }
+        _ => newest?,
+    };
     if measured.is_whole() {
         groups.clear();
     }

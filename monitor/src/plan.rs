@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cardinal_models::application::{Application, Fold, Measure, matches_pattern};
+use cardinal_models::application::{Application, Fold, Measure, Window, matches_pattern};
 use cardinal_models::document::Level;
 use cardinal_models::unit::{Unit, conversion, parse_named_unit};
 
@@ -28,8 +28,21 @@ pub(crate) struct Measured {
     pub measure: Measure,
     /// How its window is divided, for one by time.
     pub division: Option<Division>,
+    /// So often, in milliseconds, the value of a tumbling window that goes on is told to be of now.
+    pub renew_ms: i64,
     unit: Option<Unit>,
     component: Option<Arc<str>>,
+}
+
+/// The value of a tumbling window that goes on is told to be of now so often, in milliseconds, unless its metric ages
+/// sooner: no newer one can be known, and what is told is stored.
+const RENEW_MS: i64 = 10_000;
+
+fn renew_ms(window: Window, max_age_ms: Option<u64>) -> i64 {
+    // Values of other windows have the time of their latest sample.
+    let Window::Tumbling(_) = window else { return RENEW_MS };
+    let soon = max_age_ms.and_then(|age| i64::try_from(age / 4).ok()).unwrap_or(RENEW_MS);
+    soon.clamp(1, RENEW_MS)
 }
 
 /// The labels that tell of which component a series is.
@@ -43,7 +56,8 @@ impl Plan {
             let measure = metric.measure.clone()?;
             let division = Division::of(measure.window);
             let component = metric.component.map(|id| application[id].name.clone());
-            Some(Measured { name: metric.name.clone(), measure, division, unit: metric.unit, component })
+            let renew_ms = renew_ms(measure.window, metric.ageing.max_age_ms);
+            Some(Measured { name: metric.name.clone(), measure, division, renew_ms, unit: metric.unit, component })
         });
         let metrics: Vec<Measured> = measured.collect();
         let mut by_source: HashMap<Box<str>, Vec<usize>> = HashMap::new();

@@ -89,7 +89,7 @@ impl Stat {
         self.mean += delta * (b / all);
         self.deviation += deviation + delta * delta * (a * b / all);
         self.sum += sum;
-        self.count += count;
+        self.count = self.count.saturating_add(count);
     }
 
     /// The time of the latest sample.
@@ -124,7 +124,8 @@ impl Stat {
             // Samples and histograms under one name are refused, so that this is no case.
             _ => None,
         };
-        value.map(|v| v.clamp(self.min, self.max))
+        // `clamp` would panic if the ends were reversed.
+        value.map(|v| v.max(self.min).min(self.max))
     }
 }
 

@@ -7,9 +7,11 @@ use cardinal_models::diagnostic::Source;
 use cardinal_models::resolve::load;
 use cardinal_monitor::ingest::remote_write::{self, STALE, Version};
 use cardinal_monitor::ingest::{Malformed, Sink, otlp};
-use cardinal_monitor::{Arrival, Limits, Monitor, Plan, Point, Refusal, Taken};
+use cardinal_monitor::{Arrival, Histogram, Labels, Limits, Monitor, Plan, Point, Refusal, Shape, Stream, Taken};
 use proptest::prelude::*;
 
+/// The most measurements of a histogram.
+const COUNT_MAX: u64 = 1 << 53;
 const NOW: i64 = 1_700_000_000_000;
 
 /// Writes points down, and gives them to windows.
@@ -80,21 +82,26 @@ fn attribute(number: u8, key: &str, value: &str) -> Vec<u8> {
     part(number, &[part(1, key.as_bytes()), part(2, &part(1, value.as_bytes()))].concat())
 }
 
-/// An export with a sum, a gauge that says that nothing was recorded, and histograms of both kinds.
+/// An export with a sum, a gauge that says that nothing was recorded, and histograms of both kinds, one of them with as
+/// many measurements as there may be.
 fn export() -> Vec<u8> {
     let times = [fixed(2, (NOW as u64 - 9000) * 1_000_000), fixed(3, NOW as u64 * 1_000_000)].concat();
     let number = [times.clone(), fixed(4, 5.0_f64.to_bits()), attribute(7, "zone", "b")].concat();
     let unrecorded = [times.clone(), whole(8, 1)].concat();
     let counts: Vec<u8> = [1_u64, 2, 1].iter().flat_map(|n| n.to_le_bytes()).collect();
     let bounds: Vec<u8> = [1.0_f64, 2.0].iter().flat_map(|b| b.to_le_bytes()).collect();
-    let explicit = [times.clone(), fixed(4, 4), part(6, &counts), part(7, &bounds)].concat();
-    let exponential = [times, fixed(4, 4), whole(6, 4), part(8, &[whole(1, 2), part(2, &[1, 3])].concat())].concat();
+    let ends = |first: u8| [fixed(first, 0.5_f64.to_bits()), fixed(first + 1, 3.0_f64.to_bits())].concat();
+    let explicit = [times.clone(), fixed(4, 4), part(6, &counts), part(7, &bounds), ends(11)].concat();
+    let one = COUNT_MAX.to_le_bytes();
+    let large = [times.clone(), fixed(4, COUNT_MAX), part(6, &one), attribute(9, "zone", "c"), ends(11)].concat();
+    let buckets = part(8, &[whole(1, 2), part(2, &[1, 3])].concat());
+    let exponential = [times, fixed(4, 4), whole(6, 4), buckets, ends(12)].concat();
     let sum = [part(1, &number), whole(2, 2), whole(3, 1)].concat();
     let metric = |name: &str, kind: u8, data: &[u8]| part(2, &[part(1, name.as_bytes()), part(kind, data)].concat());
     let metrics = [
         metric("m", 7, &sum),
         metric("m", 5, &part(1, &unrecorded)),
-        metric("h", 9, &[part(1, &explicit), whole(2, 1)].concat()),
+        metric("h", 9, &[part(1, &explicit), part(1, &large), whole(2, 1)].concat()),
         metric("h", 10, &[part(1, &exponential), whole(2, 2)].concat()),
         metric("h", 11, &part(1, &[])),
     ];
@@ -144,7 +151,8 @@ fn an_export_in_protobuf_is_read() {
     let of = "cloud.availability_zone=a,host.name=n1,instance=i1,node=n1,service.instance.id=i1,zone";
     let number = format!("m{{{of}=b}} 5 at 0");
     let histogram = format!("h{{{of}=a}} 4 measurements at 0");
-    assert_eq!(seen.lines, [number, format!("m{{{of}=a}} stale at 0"), histogram.clone(), histogram]);
+    let large = format!("h{{{of}=c}} {COUNT_MAX} measurements at 0");
+    assert_eq!(seen.lines, [number, format!("m{{{of}=a}} stale at 0"), histogram.clone(), large, histogram]);
     // Summaries cannot be put together; two kinds of one name at one time are one too many.
     assert_eq!((seen.refused, accepted.samples), (vec![Refusal::Kind], 2));
 }
@@ -160,6 +168,53 @@ fn an_export_in_json_is_read() {
     assert_eq!(seen.refused, [Refusal::Kind]);
     let many = format!("[{}]", "{},".repeat(600_000));
     assert!(matches!(otlp::decode_json(many.as_bytes(), &mut seen), Err(Malformed::NoMessage { .. })));
+}
+
+#[test]
+fn arrays_and_values_in_json_are_counted_before_they_are_read() {
+    let mut seen = Seen::new();
+    for (part, reason) in [("[],", "objects and arrays"), ("0,", "values")] {
+        let row = format!("[{}0]", part.repeat(2_100_000));
+        let value = format!(r#"{{"key": "k", "value": {{"arrayValue": {row}}}}}"#);
+        let bomb = format!(r#"{{"resourceMetrics": [{{"resource": {{"attributes": [{value}]}}}}]}}"#);
+        let Err(error) = otlp::decode_json(bomb.as_bytes(), &mut seen) else { panic!("{part}") };
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_histogram_that_contradicts_itself_is_refused() {
+    let labels = Labels::new();
+    let stream = Stream::Delta { start_ms: None, is_monotonic: true };
+    let mut windows = Seen::new().windows;
+    let mut take = |count: u64, (min, max): (f64, f64), before: i64| {
+        let shape = Shape::Explicit { bounds: vec![1.0], counts: vec![count, 0] };
+        let histogram = Histogram { count, sum: None, min: Some(min), max: Some(max), shape };
+        let point = Point::Histogram(&histogram);
+        windows.take(&Arrival { name: "h", labels: &labels, unit: None, at_ms: NOW - before, stream, point }, NOW)
+    };
+    assert_eq!(take(4, (3.0, 1.0), 9), Err(Refusal::Histogram));
+    assert_eq!(take(u64::MAX, (0.0, 1.0), 8), Err(Refusal::Histogram));
+    assert_eq!(take(COUNT_MAX, (0.0, 1.0), 7), Ok(Taken::Taken));
+    assert_eq!(take(COUNT_MAX, (0.0, 1.0), 6), Ok(Taken::Taken));
+    let read = windows.read(NOW);
+    assert_eq!(read.iter().find(|r| &*r.name == "h").map(|r| r.samples), Some(2 * COUNT_MAX));
+}
+
+#[test]
+fn symbols_that_are_referred_to_many_times_are_not_copied() {
+    let row = |key: u64, n: usize| part(1, &[varint(key), varint(3)].concat().repeat(n));
+    let sample = part(2, &[fixed(1, 5.0_f64.to_bits()), whole(2, NOW as u64)].concat());
+    let symbols = ["", "k", "l", &"v".repeat(8000)].map(|symbol| part(4, symbol.as_bytes())).concat();
+    let mut seen = Seen::new();
+    let twice = [symbols.clone(), part(5, &[row(1, 2), sample.clone()].concat())].concat();
+    assert!(remote_write::decode(Version::V2, &twice, &mut seen).is_ok());
+    assert_eq!((seen.lines.len(), seen.refused), (0, vec![Refusal::Labels]));
+    let mut seen = Seen::new();
+    let many = [symbols, part(5, &row(2, 1)).repeat(17_000)].concat();
+    assert!(many.len() < 1 << 18);
+    let Err(error) = remote_write::decode(Version::V2, &many, &mut seen) else { panic!() };
+    assert!(error.to_string().contains("128 MiB"), "{error}");
 }
 
 #[test]

@@ -173,6 +173,27 @@ proptest! {
     }
 }
 
+#[test]
+fn a_tumbling_window_is_of_now_without_changing_at_each_reading() {
+    let mut monitor = monitor(
+        "  slow: {source: load, aggregate: mean, window: tumbling 1h}\n  quick: {source: load, aggregate: mean, window: tumbling 1h, max_age: 4s}",
+    );
+    let end = NOW - NOW.rem_euclid(3_600_000);
+    gauge(&mut monitor, "a", end - 1000, 5.0).unwrap();
+    let mut times = |name: &str, oldest: i64, upto: i64| {
+        let mut times = Vec::new();
+        for now in (1..=upto).map(|s| end + s * 1000) {
+            let reading = monitor.read(now).into_iter().find(|r| &*r.name == name).unwrap();
+            assert!(reading.value == 5.0 && (0..oldest).contains(&(now - reading.at_ms)), "{now} {reading:?}");
+            times.push(reading.at_ms - end);
+        }
+        times.dedup();
+        times
+    };
+    assert_eq!(times("slow", 10_000, 25), [0, 10_000, 20_000]);
+    assert_eq!(times("quick", 1000, 3), [1000, 2000, 3000]);
+}
+
 /// `rate` as the documentation of Prometheus has it, from all samples.
 fn naive_rate(window: &[(i64, f64)], range: f64) -> Option<f64> {
     let (first, last) = (window.first()?, window.last()?);

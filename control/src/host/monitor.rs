@@ -6,6 +6,7 @@
 //! fill anew, and values say so.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use cardinal_monitor::{Arrival, Limits, Monitor, Plan, Reading, Refusal, Taken, 
 use cardinal_store::{MetricRow, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Time between two readings of an application.
 const READ: Duration = Duration::from_secs(1);
@@ -176,7 +177,11 @@ impl Monitors {
             }
             for (name, watched) in self.all() {
                 let now = clock();
-                let rows = watched.changed(now);
+                // What is wrong with the samples of one application is not to stop the others.
+                let Ok(rows) = catch_unwind(AssertUnwindSafe(|| watched.changed(now))) else {
+                    error!(application = name, "the samples cannot be read; it is tried again");
+                    continue;
+                };
                 if rows.is_empty() {
                     continue;
                 }

@@ -12,8 +12,11 @@ use super::{Accepted, Malformed, Sink};
 use crate::arrival::Refusal;
 
 const MESSAGE: &str = "OTLP metrics message in JSON";
-/// The most objects in a message: each point and each attribute is one or more, and takes memory while it is read.
-const OBJECTS_MAX: usize = 500_000;
+/// The most objects and arrays in a message: each point and each attribute is one or more, and takes memory while it is
+/// read.
+const PARTS_MAX: usize = 500_000;
+/// The most commas in a message: each is followed by a value, which takes memory too.
+const COMMAS_MAX: usize = 2_000_000;
 
 #[derive(Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -79,8 +82,12 @@ impl<'de> Deserialize<'de> for Temporality {
 /// # Errors
 /// When it is none, or has too many parts; nothing was taken then.
 pub fn decode_json(body: &[u8], sink: &mut dyn Sink) -> Result<Accepted, Malformed> {
-    if body.iter().filter(|byte| **byte == b'{').count() > OBJECTS_MAX {
-        return Err(Malformed::message(MESSAGE, format!("it has more than {OBJECTS_MAX} objects")));
+    let count = |of: fn(&u8) -> bool| body.iter().filter(|byte| of(byte)).count();
+    if count(|byte| matches!(byte, b'{' | b'[')) > PARTS_MAX {
+        return Err(Malformed::message(MESSAGE, format!("it has more than {PARTS_MAX} objects and arrays")));
+    }
+    if count(|byte| *byte == b',') > COMMAS_MAX {
+        return Err(Malformed::message(MESSAGE, format!("it has more than {COMMAS_MAX} values")));
     }
     let request: Request =
         serde_json::from_slice(body).map_err(|error| Malformed::message(MESSAGE, error.to_string()))?;

@@ -9,7 +9,7 @@ use super::wire::{Broken, Field, Fields, each, text, varint};
 use super::{Accepted, Malformed, Sink};
 use crate::arrival::{Arrival, Point, Refusal, Stream};
 use crate::buckets::{Exponential, Histogram, SIDE_MAX, Shape, Side};
-use crate::labels::Labels;
+use crate::labels::{LABEL_BYTES_MAX, Labels};
 
 /// The bits of the NaN that marks the end of a series.
 pub const STALE: u64 = 0x7ff0_0000_0000_0002;
@@ -20,6 +20,8 @@ const NAME: &str = "__name__";
 const SYMBOLS_MAX: usize = 200_000;
 /// The most references to symbols of one series.
 const REFERENCES_MAX: usize = 2_000;
+/// The most bytes of all labels of a message of version 2.0, written out: eight times the largest message.
+const WRITTEN_BYTES_MAX: usize = 128 << 20;
 /// The largest native histogram, in bytes.
 const LEAF_BYTES_MAX: usize = 64 << 10;
 
@@ -133,42 +135,69 @@ fn walk_v2(body: &[u8], sink: &mut dyn Sink, accepted: &mut Accepted) -> Result<
     if symbols.first().is_some_and(|first| !first.is_empty()) {
         return Err("the first symbol is not the empty text");
     }
+    let mut written = 0_usize;
     each(body, 5, |series| {
-        let mut refs = Vec::new();
-        let mut fields = Fields(series);
-        while let Some((number, field)) = fields.field()? {
-            match (number, field) {
-                (1, Field::Varint(reference)) if refs.len() <= REFERENCES_MAX => refs.push(reference),
-                (1, Field::Bytes(mut row)) => {
-                    while !row.is_empty() && refs.len() <= REFERENCES_MAX {
-                        refs.push(varint(&mut row)?);
-                    }
-                }
-                _ => {}
-            }
+        let (name, pairs) = referred(&references(series)?, &symbols)?;
+        let bytes: usize = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
+        // One symbol may be referred to any number of times, so that nothing is copied before its length is known.
+        if bytes > LABEL_BYTES_MAX {
+            sink.refuse(Refusal::Labels);
+            return Ok(());
         }
-        if refs.len() > REFERENCES_MAX {
-            return Err("a series has more than 1,000 labels");
+        written = written.saturating_add(bytes);
+        if written > WRITTEN_BYTES_MAX {
+            return Err("the labels of its series are longer than 128 MiB in all; send smaller batches");
         }
-        if !refs.len().is_multiple_of(2) {
-            return Err("a series has a label without value");
-        }
-        let symbol = |reference: u64| {
-            let at = usize::try_from(reference).ok();
-            at.and_then(|at| symbols.get(at)).copied().ok_or("a series refers to a symbol that is not there")
-        };
-        let (mut name, mut labels) = ("", Labels::new());
-        for pair in refs.chunks_exact(2) {
-            let (key, value) = (symbol(pair[0])?, symbol(pair[1])?);
-            if key == NAME {
-                name = value;
-            } else {
-                labels.set(key, value);
-            }
-        }
+        let mut labels = Labels::new();
+        pairs.iter().for_each(|(key, value)| labels.set(key, value));
         each(series, 2, |sample| point(sample, name, &labels, sink, accepted))?;
         each(series, 3, |histogram| native(histogram, name, &labels, sink, accepted))
     })
+}
+
+/// The references of a series to symbols: those of names and values by turns.
+fn references(series: &[u8]) -> Result<Vec<u64>, Broken> {
+    let mut refs = Vec::new();
+    let mut fields = Fields(series);
+    while let Some((number, field)) = fields.field()? {
+        match (number, field) {
+            (1, Field::Varint(reference)) if refs.len() <= REFERENCES_MAX => refs.push(reference),
+            (1, Field::Bytes(mut row)) => {
+                while !row.is_empty() && refs.len() <= REFERENCES_MAX {
+                    refs.push(varint(&mut row)?);
+                }
+            }
+            _ => {}
+        }
+    }
+    if refs.len() > REFERENCES_MAX {
+        return Err("a series has more than 1,000 labels");
+    }
+    if !refs.len().is_multiple_of(2) {
+        return Err("a series has a label without value");
+    }
+    Ok(refs)
+}
+
+/// The name of a series and its other labels, not copied.
+type Referred<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+
+/// What the references of a series stand for.
+fn referred<'a>(refs: &[u64], symbols: &[&'a str]) -> Result<Referred<'a>, Broken> {
+    let symbol = |reference: u64| {
+        let at = usize::try_from(reference).ok();
+        at.and_then(|at| symbols.get(at)).copied().ok_or("a series refers to a symbol that is not there")
+    };
+    let (mut name, mut pairs) = ("", Vec::with_capacity(refs.len() / 2));
+    for pair in refs.chunks_exact(2) {
+        let (key, value) = (symbol(pair[0])?, symbol(pair[1])?);
+        if key == NAME {
+            name = value;
+        } else {
+            pairs.push((key, value));
+        }
+    }
+    Ok((name, pairs))
 }
 
 /// A sample: a number and a time.
